@@ -32,8 +32,8 @@ pub struct CompilerAtLevel {
 
 impl CompilerAtLevel {
     /// Returns the compilers of C, and Zig's back ends.
-    pub fn all(here: &[Compiler], zig: Zig) -> Vec<Self> {
-        let of_c = here.iter().flat_map(|compiler| {
+    pub fn all(compilers: &[Compiler], zig: Zig) -> Vec<Self> {
+        let of_c = compilers.iter().flat_map(|compiler| {
             C_LEVELS.map(|level| Self {
                 name: compiler.reference.name(),
                 level,
@@ -41,7 +41,7 @@ impl CompilerAtLevel {
             })
         });
         let zig = Arc::new(zig);
-        let of_zig = here.first().into_iter().flat_map(|frame| {
+        let of_zig = compilers.first().into_iter().flat_map(|frame| {
             Mode::ALL.map(|mode| Self {
                 name: backend_name(mode.backend),
                 level: if mode.fast {
@@ -126,42 +126,42 @@ impl Inspection {
 
 /// Looks at every bug; `corpus` has the samples of some.
 pub fn run(
-    asked: &[CompilerAtLevel],
+    compilers: &[CompilerAtLevel],
     expected: &Expected,
     corpus: &[Subject],
 ) -> Result<Vec<Inspection>> {
-    let mut seen = Vec::new();
+    let mut inspections = Vec::new();
     for bug in &expected.bugs {
-        let found = subject(bug, corpus);
-        seen.push(Inspection {
+        let subject = subject(bug, corpus);
+        inspections.push(Inspection {
             bug: bug.clone(),
-            subject: found.map_err(|why| format!("{}: {why}", bug.name))?,
+            subject: subject.map_err(|why| format!("{}: {why}", bug.name))?,
             looks: Vec::new(),
         });
     }
-    let questions = questions(asked, &mut seen)?;
+    let questions = questions(compilers, &mut inspections)?;
     let key = |(at, look, compiler): &Question| {
-        let Inspection { bug, subject, .. } = &seen[*at];
+        let Inspection { bug, subject, .. } = &inspections[*at];
         // A file that stops its compiler would be searched for the case that does.
         let stops = bug.shows == Symptom::Compilation && bug.is_of(look.compiler);
         let (alone, features) = (stops.then_some(at), &subject.block.features);
         let (command, policy) = (compiler.reference.command(), compiler.policy);
         format!("{look:?} {command} {policy:?} {features:?} {alone:?}")
     };
-    let mut alike: BTreeMap<_, Vec<&Question>> = BTreeMap::new();
-    for one in &questions {
-        alike.entry(key(one)).or_default().push(one);
+    let mut by_key: BTreeMap<_, Vec<&Question>> = BTreeMap::new();
+    for question in &questions {
+        by_key.entry(key(question)).or_default().push(question);
     }
-    let files: Vec<Vec<&Question>> = alike.into_values().collect();
-    let all = files.iter().enumerate().filter_map(|(part, own)| {
-        let (_, look, compiler) = own.first()?;
-        let subjects = own.iter().map(|(at, ..)| &seen[*at].subject);
+    let files: Vec<Vec<&Question>> = by_key.into_values().collect();
+    let units = files.iter().enumerate().filter_map(|(part, file)| {
+        let (_, look, compiler) = file.first()?;
+        let subjects = file.iter().map(|(at, ..)| &inspections[*at].subject);
         // All functions of each: one may be spoiled by another.
         let entries = subjects.flat_map(|one| one.cases.iter().map(move |case| (one, case)));
         Some(unit(part, compiler, look.level, entries.collect()))
     });
     let mut refused = BTreeMap::new();
-    let compiled = compile(&all.collect::<Vec<_>>(), |unit, case, why| {
+    let compiled = compile(&units.collect::<Vec<_>>(), |unit, case, why| {
         let crashed = matches!(why, ReferenceError::Refused { crashed: true, .. });
         refused.insert((unit.part, case.name.clone()), (crashed, why.to_string()));
     })?;
@@ -169,41 +169,41 @@ pub fn run(
     let verdicts = units::compare(&compiled, Mistake::NONE, at_once())?;
     let verdicts = compiled.iter().map(|one| one.part).zip(verdicts);
     let verdicts: BTreeMap<usize, Vec<CaseVerdict>> = verdicts.collect();
-    for (part, own) in files.iter().enumerate() {
+    for (part, file) in files.iter().enumerate() {
         let verdicts = verdicts.get(&part).map(Vec::as_slice).unwrap_or_default();
-        for (at, look, _) in own {
-            let seen = &mut seen[*at];
-            let mut cases = seen.subject.cases.iter();
+        for (at, look, _) in file {
+            let inspection = &mut inspections[*at];
+            let mut cases = inspection.subject.cases.iter();
             let refused = cases.find_map(|case| refused.get(&(part, case.name.clone())));
-            let shown = bug_shows(&seen.bug, verdicts, &seen.subject, refused);
-            let shows = shown.map_err(|why| format!("{}: {why}", seen.bug.name))?;
-            seen.looks.push(BugCheck { shows, ..*look });
+            let outcome = bug_shows(&inspection.bug, verdicts, &inspection.subject, refused);
+            let shows = outcome.map_err(|why| format!("{}: {why}", inspection.bug.name))?;
+            inspection.looks.push(BugCheck { shows, ..*look });
         }
     }
-    Ok(seen)
+    Ok(inspections)
 }
 
 /// A bug that calls are to show, by its place in the list, and the compiler and level.
 type Question = (usize, BugCheck, Compiler);
 
-/// Returns the questions about calls. Results of initializers are added to `seen`.
-fn questions(asked: &[CompilerAtLevel], seen: &mut [Inspection]) -> Result<Vec<Question>> {
+/// Returns the questions about calls. Results of initializers are added to `inspections`.
+fn questions(asked: &[CompilerAtLevel], inspections: &mut [Inspection]) -> Result<Vec<Question>> {
     let mut questions = Vec::new();
-    for (at, seen) in seen.iter_mut().enumerate() {
-        let (bug, subject, looks) = (&seen.bug, &seen.subject, &mut seen.looks);
-        for one in asked {
-            let (compiler, level) = (&one.compiler, one.level);
+    for (at, inspection) in inspections.iter_mut().enumerate() {
+        let (bug, subject, looks) = (&inspection.bug, &inspection.subject, &mut inspection.looks);
+        for at_level in asked {
+            let (compiler, level) = (&at_level.compiler, at_level.level);
             if compiler.target() != subject.target {
                 continue;
             }
             // Zig is compared for its own bugs alone: it has few words for these types.
             let is_of_c = compiler.zig.is_none();
             let is_asked = is_of_c && admits(compiler, &subject.block).is_ok();
-            if !bug.is_of(one.name) && !is_asked {
+            if !bug.is_of(at_level.name) && !is_asked {
                 continue;
             }
             let mut look = BugCheck {
-                compiler: one.name,
+                compiler: at_level.name,
                 level,
                 shows: false,
             };
@@ -223,9 +223,9 @@ fn questions(asked: &[CompilerAtLevel], seen: &mut [Inspection]) -> Result<Vec<Q
 /// Returns the bug's block: one of the corpus, or its own.
 pub fn subject(bug: &Bug, corpus: &[Subject]) -> Result<Subject> {
     if let Some(case) = &bug.case {
-        let found = corpus.iter().find(|subject| subject.block.name == *case);
-        let found = found.cloned();
-        return found.ok_or_else(|| format!("the corpus has no block {case}").into());
+        let subject = corpus.iter().find(|subject| subject.block.name == *case);
+        let subject = subject.cloned();
+        return subject.ok_or_else(|| format!("the corpus has no block {case}").into());
     }
     let Bug { name, code, .. } = bug;
     let code = code.as_deref().unwrap_or_default();
@@ -252,21 +252,21 @@ fn bug_shows(
         None => {}
     }
     let first = subject.cases.first().ok_or("the block has no function")?;
-    let own = verdicts.iter().filter(|one| one.case.name == first.name);
-    let verdicts: Vec<&Verdict> = own.map(|one| &one.verdict).collect();
-    let missing = verdicts.iter().filter_map(|verdict| match verdict {
+    let of_first = verdicts.iter().filter(|one| one.case.name == first.name);
+    let verdicts: Vec<&Verdict> = of_first.map(|one| &one.verdict).collect();
+    let not_run = verdicts.iter().filter_map(|verdict| match verdict {
         Verdict::NotRun(why) => Some(why.as_str()),
         _ => None,
     });
-    let missing: Vec<&str> = missing.collect();
-    if missing.iter().any(|why| why.starts_with("Zig refuses")) {
+    let not_run: Vec<&str> = not_run.collect();
+    if not_run.iter().any(|why| why.starts_with("Zig refuses")) {
         return stopped;
     }
     let is_wrong = verdicts.iter().any(|one| one.difference().is_some());
     let is_inconsistent = |one: &&Verdict| matches!(one, Verdict::SelfInconsistent(_));
-    match (bug.shows, missing.first()) {
+    match (bug.shows, not_run.first()) {
         _ if verdicts.len() != 2 => Err("the block was not run".into()),
-        (_, Some(why)) if missing.len() == 2 => Err((*why).into()),
+        (_, Some(why)) if not_run.len() == 2 => Err((*why).into()),
         (Symptom::Calls, Some(why)) => Err((*why).into()),
         (Symptom::Calls, None) => Ok(verdicts.iter().any(is_inconsistent)),
         (Symptom::Placement, _) => Ok(is_wrong),

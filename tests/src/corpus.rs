@@ -28,16 +28,16 @@ pub fn folder() -> PathBuf {
 
 /// Returns the files below `folder` whose names end in `extension`.
 pub fn files(folder: &Path, extension: &str) -> std::io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+    let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            found.extend(files(&path, extension)?);
+            paths.extend(files(&path, extension)?);
         } else if path.extension().is_some_and(|other| other == extension) {
-            found.push(path);
+            paths.push(path);
         }
     }
-    Ok(found)
+    Ok(paths)
 }
 
 /// Returns the list of compiler bugs.

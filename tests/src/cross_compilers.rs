@@ -45,10 +45,10 @@ pub(crate) fn entries<'a>(
             false => Err(format!("not a signature of {}", target.name())),
         };
         let cases = subject.cases.iter().map(|case| (subject, case));
-        let taken: Vec<_> = cases.filter(|one| take(*one, admitted.clone())).collect();
-        if !taken.is_empty() {
+        let chosen: Vec<_> = cases.filter(|one| take(*one, admitted.clone())).collect();
+        if !chosen.is_empty() {
             let level = levels.entry(&subject.block.features).or_default();
-            level.extend(taken);
+            level.extend(chosen);
         }
     }
     levels.into_values().collect()
@@ -86,17 +86,17 @@ pub(crate) fn takes(
     }
 }
 
-/// Compiles each of `all`, as many at once as this machine has processors. `refused` gets the
+/// Compiles each of `units`, as many at once as this machine has processors. `refused` gets the
 /// refused cases. Returns the rest, of the same parts.
 pub(crate) fn compile<'a>(
-    all: &[Unit<'a>],
+    units: &[Unit<'a>],
     mut refused: impl FnMut(&Unit<'a>, &Case, &ReferenceError),
 ) -> Result<Vec<CompiledUnit>> {
-    let (compiled, left) = units::compile(all, at_once(), &|_, _, _| {})?;
-    for left in left {
-        if let Some(unit) = all.iter().find(|unit| unit.part == left.part) {
-            let cases = left.cases.into_iter();
-            cases.for_each(|case| refused(unit, case, &left.why));
+    let (compiled, refusals) = units::compile(units, at_once(), &|_, _, _| {})?;
+    for refusal in refusals {
+        if let Some(unit) = units.iter().find(|unit| unit.part == refusal.part) {
+            let cases = refusal.cases.into_iter();
+            cases.for_each(|case| refused(unit, case, &refusal.why));
         }
     }
     Ok(compiled)
@@ -115,33 +115,33 @@ pub(crate) fn compilers(suite: &mut Suite) -> Result<Vec<Compiler>> {
 }
 
 /// Returns the compilers of each target whose code runs in programs of its own, as far as they are
-/// here: on x86-64 Linux. Only those of targets whose names are `wanted` are looked for.
+/// here: on x86-64 Linux. Only those of targets whose names `wants` accepts are looked for.
 pub(crate) fn compilers_of_programs(
     suite: &mut Suite,
-    wanted: impl Fn(&Suite, &str) -> bool,
+    wants: impl Fn(&Suite, &str) -> bool,
 ) -> Result<Vec<Compiler>> {
     let mut compilers = Vec::new();
     if HERE != Target::X86_64_LINUX {
         return Ok(compilers);
     }
-    let mut asked = Vec::new();
+    let mut programs = Vec::new();
     for triple in ProgramTarget::names() {
         match ProgramTarget::named(triple) {
-            Ok((target, commands)) if wanted(suite, target.target.name()) => {
+            Ok((target, commands)) if wants(suite, target.target.name()) => {
                 let target = Arc::new(target);
-                asked.extend(commands.iter().map(|command| (target.clone(), *command)));
+                programs.extend(commands.iter().map(|command| (target.clone(), *command)));
             }
             Ok(_) => {}
             Err(why) => suite.report.absent(triple, &why),
         }
     }
     let references = in_threads(
-        &asked,
+        &programs,
         at_once(),
         |(_, command)| Reference::of_command(command),
         |_| (),
     );
-    for ((target, command), reference) in asked.into_iter().zip(references) {
+    for ((target, command), reference) in programs.into_iter().zip(references) {
         match reference {
             Ok(reference) => compilers.push(Compiler::of_programs(reference, target, None)),
             Err(why) => suite.report.absent(command, &why),

@@ -84,12 +84,12 @@ impl DialectTypes {
 
     /// Returns types that can be expressed, drawn one after the other.
     pub fn drawn(self) -> impl Iterator<Item = Type> {
-        let all = (0..).flat_map(move |i| {
+        let types = (0..).flat_map(move |i| {
             let drawn = signature(1, i, self.dialect);
             drawn.ret.into_iter().chain(drawn.params)
         });
-        let said = all.filter(move |ty| !matches!(ty, CType::Name(_)) && self.admits(ty));
-        said.filter_map(move |ty| typed(&ty, &self.model))
+        let types = types.filter(move |ty| !matches!(ty, CType::Name(_)) && self.admits(ty));
+        types.filter_map(move |ty| typed(&ty, &self.model))
     }
 }
 

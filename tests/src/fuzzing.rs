@@ -47,8 +47,8 @@ pub fn signatures_under(bytes: &[u8], sysv: &'static Convention) -> Result<(), S
     invariants::explanation(&sig, &target, &abi).map_err(of_signature)?;
     if let Ok(abi) = &abi {
         if !mixed {
-            let passed = sig.clone().decayed(target.data_model());
-            invariants::arguments(&passed, abi).map_err(of_signature)?;
+            let decayed = sig.clone().decayed(target.data_model());
+            invariants::arguments(&decayed, abi).map_err(of_signature)?;
             invariants::result(&sig, abi).map_err(of_signature)?;
         }
         if let Ok(long) = FnAbi::new(&longer, &target) {
@@ -143,7 +143,7 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
     };
     let (of_call, of_entry) = (&call.abi, &entry.abi);
     // The entry of a variadic function has its named arguments only.
-    let same = match sig.is_variadic() {
+    let same_args = match sig.is_variadic() {
         true => of_call.args.starts_with(&of_entry.args) && of_call.ret == of_entry.ret,
         false => of_call == of_entry,
     };
@@ -157,7 +157,7 @@ pub fn plans_agree(lower: &Lowering, sig: &FnSig) -> Result<Option<LowerError>, 
     };
     let alike = returned.len() == returns.len() && returned.iter().zip(&returns).all(is_alike);
     // A result that a stub moves is the call's alone.
-    if same && (alike || entry.moves_vectors()) {
+    if same_args && (alike || entry.moves_vectors()) {
         return Ok(None);
     }
     Err(format!("calls are {call:?}, entries {entry:?}"))

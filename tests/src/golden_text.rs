@@ -15,13 +15,13 @@ pub(crate) fn held(path: &Path, now: &str) -> Result<(), String> {
     same(&std::fs::read_to_string(path).unwrap_or_default(), now)
 }
 
-/// Checks that the `kept` text equals `now`.
-pub(crate) fn same(kept: &str, now: &str) -> Result<(), String> {
-    if kept == now {
+/// Checks that the `stored` text equals `now`.
+pub(crate) fn same(stored: &str, now: &str) -> Result<(), String> {
+    if stored == now {
         return Ok(());
     }
-    let all = both(kept, now);
-    let changed: Vec<&str> = all.lines().filter(|line| !line.starts_with(' ')).collect();
+    let diff = both(stored, now);
+    let changed: Vec<&str> = diff.lines().filter(|line| !line.starts_with(' ')).collect();
     match changed.is_empty() {
         true => Ok(()),
         false => Err(format!(

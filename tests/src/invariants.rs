@@ -21,9 +21,9 @@ fn ensure(holds: bool, why: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(why()) }
 }
 
-/// Checks that the first `most` leaves are inside the type.
-pub fn leaves_inside(ty: &Type, most: usize) -> Result<(), String> {
-    for leaf in leaves(ty).take(most) {
+/// Checks that the first `limit` leaves are inside the type.
+pub fn leaves_inside(ty: &Type, limit: usize) -> Result<(), String> {
+    for leaf in leaves(ty).take(limit) {
         let end = leaf.offset_bits.checked_add(leaf.width_bits);
         ensure(end.is_some_and(|end| end <= ty.size() * 8), || {
             format!("{leaf:?} ends outside {ty}")
@@ -46,18 +46,18 @@ pub fn passed_as(ty: &Type) -> &Type {
 
 /// Checks the places of a signature's arguments: disjoint, inside the area, each byte once.
 pub fn arguments(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
-    let mut taken = UsedPlaces::default();
+    let mut used = UsedPlaces::default();
     if let Place::Indirect { pointer, .. } = abi.ret.place {
-        taken.loc(pointer)?;
+        used.loc(pointer)?;
     }
     ensure(sig.params().len() == abi.args.len(), || {
         format!("{} places", abi.args.len())
     })?;
     for (param, arg) in sig.params().iter().zip(&abi.args) {
-        argument(&param.ty, &arg.place, abi, &mut taken)
+        argument(&param.ty, &arg.place, abi, &mut used)
             .map_err(|why| format!("{}: {why}", param.ty))?;
     }
-    let end = taken.disjoint_slots()?;
+    let end = used.disjoint_slots()?;
     ensure(end <= abi.area_bytes, || {
         format!("{end} bytes in an area of {}", abi.area_bytes)
     })?;
@@ -66,12 +66,12 @@ pub fn arguments(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     })
 }
 
-fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut UsedPlaces) -> Result<(), String> {
+fn argument(ty: &Type, place: &Place, abi: &FnAbi, used: &mut UsedPlaces) -> Result<(), String> {
     match place {
         Place::Ignore => ensure(!carries(ty, false), || "is passed nowhere".to_owned()),
         Place::Parts(list) => {
             parts(ty, list, false)?;
-            list.iter().try_for_each(|placed| taken.loc(placed.loc))
+            list.iter().try_for_each(|placed| used.loc(placed.loc))
         }
         Place::Stack {
             offset,
@@ -90,14 +90,14 @@ fn argument(ty: &Type, place: &Place, abi: &FnAbi, taken: &mut UsedPlaces) -> Re
                     abi.area_align
                 )
             })?;
-            taken.stack(*offset, *size)
+            used.stack(*offset, *size)
         }
         Place::Indirect { pointer, size, .. } => {
-            let all = passed_as(ty).size();
-            ensure(*size == all, || format!("{size} bytes of {all}"))?;
-            taken.loc(*pointer)
+            let expected = passed_as(ty).size();
+            ensure(*size == expected, || format!("{size} bytes of {expected}"))?;
+            used.loc(*pointer)
         }
-        Place::PerElement { .. } => place.locs().try_for_each(|loc| taken.loc(loc)),
+        Place::PerElement { .. } => place.locs().try_for_each(|loc| used.loc(loc)),
         other => Err(format!("{other:?}")),
     }
 }
@@ -108,8 +108,8 @@ pub fn result(sig: &FnSig, abi: &FnAbi) -> Result<(), String> {
     match &abi.ret.place {
         Place::Parts(list) => {
             parts(ty, list, true)?;
-            let mut taken = UsedPlaces::default();
-            list.iter().try_for_each(|placed| taken.loc(placed.loc))
+            let mut used = UsedPlaces::default();
+            list.iter().try_for_each(|placed| used.loc(placed.loc))
         }
         Place::Ignore if abi.ret.returns == Returns::Value => {
             ensure(!carries(ty, true), || format!("{ty} returns nowhere"))
@@ -222,22 +222,22 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
         }
     };
     let alike = |explained: &ExplainedPlace, place: &Place, text: String| {
-        let own = match place {
+        let parts = match place {
             Place::Parts(parts) => &parts[..],
             _ => &[],
         };
-        let own = own.iter().map(|placed| placed.part.extension);
+        let own = parts.iter().map(|placed| placed.part.extension);
         let explained_extensions = explained.parts.iter().map(|part| part.extension);
         let extends = |extension: &Extension| *extension != Extension::None;
         explained.text == text && own.filter(extends).eq(explained_extensions.filter(extends))
     };
     let mut args = explained.args.iter().zip(&abi.args);
-    let same = explained.args.len() == abi.args.len()
+    let is_same = explained.args.len() == abi.args.len()
         && args.all(|(explained, own)| alike(&explained.place, &own.place, own.place.to_string()))
         && alike(&explained.ret.place, &abi.ret.place, abi.ret.to_string())
         && (explained.area_bytes, explained.used) == (abi.area_bytes, abi.used);
     let shown = !explained.to_string().is_empty() && !explained.summary().is_empty();
-    ensure(same && shown, || {
+    ensure(is_same && shown, || {
         format!("explained as {explained:?}, but placed as {abi:?}")
     })
 }

@@ -42,9 +42,9 @@ fn row(line: &'static str) -> Result<MeasuredSignature, Error> {
     let mut cells = line.split('|').map(str::trim);
     let (name, c) = (cells.next().unwrap_or(""), cells.next().unwrap_or(""));
     let mut by_hand = || {
-        let own = cells.next()?;
-        let file = FILES.iter().find(|(name, _)| *name == own);
-        Hand::of(file.map_or(own, |(_, text)| text))
+        let cell = cells.next()?;
+        let file = FILES.iter().find(|(name, _)| *name == cell);
+        Hand::of(file.map_or(cell, |(_, text)| text))
     };
     Ok(MeasuredSignature {
         name,

@@ -22,17 +22,17 @@ pub(crate) fn subjects(engine: &str, suite: &mut Suite) -> Result<Vec<Subject>> 
         Target::X86_64_LINUX.name().clone_into(&mut block.target);
     }
     let read = |block: &Block| in_positions(block.clone()).map_err(|why| why.to_string());
-    let mut all = Vec::new();
+    let mut subjects = Vec::new();
     for (block, read) in blocks
         .iter()
         .zip(in_threads(&blocks, at_once(), read, |_| ()))
     {
         match read? {
-            Ok(subject) => all.push(subject),
+            Ok(subject) => subjects.push(subject),
             Err(why) => suite.report.not_run(engine, &block.name, &why.to_string()),
         }
     }
-    Ok(all)
+    Ok(subjects)
 }
 
 /// Returns the block with a function for each position, or why the type has no place.

@@ -68,13 +68,13 @@ impl Site {
 }
 
 /// Returns a function of `sig` that returns its first argument of the result's type; if there is
-/// none, the bytes at `given`.
+/// none, the bytes at `address`.
 pub fn entry(
     stubs: &mut dyn Stubs,
     lower: &Lowering,
     config: TargetFrontendConfig,
     sig: &FnSig,
-    given: *const u8,
+    address: *const u8,
 ) -> Result<Function, LowerError> {
     let result = sig.result();
     build(config, |builder| {
@@ -88,8 +88,8 @@ pub fn entry(
             (Some(i), Some(_)) => Some(Arg::value(entry.value(builder, i)?)),
             (Some(i), None) => Some(Arg::memory(entry.address(builder, i)?)),
             (None, ty) => {
-                let given = i64::try_from(given.addr()).unwrap_or(0);
-                let at = builder.ins().iconst(types::I64, given);
+                let address = i64::try_from(address.addr()).unwrap_or(0);
+                let at = builder.ins().iconst(types::I64, address);
                 let mut load = |ty| builder.ins().load(ty, MemFlagsData::new(), at, 0);
                 Some(ty.map_or(Arg::memory(at), |ty| Arg::value(load(ty))))
             }

@@ -26,42 +26,42 @@ pub(crate) struct Signature {
 
 /// Returns a case under each policy that has its values elsewhere.
 pub(crate) fn signatures(case: &Case) -> Vec<Signature> {
-    let mut all: Vec<Signature> = Vec::new();
+    let mut signatures: Vec<Signature> = Vec::new();
     for policy in [Policy::GCC, Policy::CLANG] {
         let (Ok(sig), Ok(abi)) = (case.sig_under(policy), case.abi_under(policy)) else {
             continue;
         };
-        if all.iter().all(|one| one.abi != abi) {
+        if signatures.iter().all(|one| one.abi != abi) {
             let name = case.name.clone();
-            all.push(Signature { name, sig, abi });
+            signatures.push(Signature { name, sig, abi });
         }
     }
-    all
+    signatures
 }
 
-/// Returns the signatures of `all`, of a vector level, that are wanted and run here. The report has
+/// Returns those of `signatures`, of a vector level, that are wanted and run here. The report has
 /// the others of a level that this processor lacks.
 pub(crate) fn here(
-    mut all: Vec<Signature>,
+    mut signatures: Vec<Signature>,
     feature: Option<&str>,
     engine: &str,
     suite: &mut Suite,
 ) -> Vec<Signature> {
-    all.retain(|one| suite.wants(&one.name));
+    signatures.retain(|signature| suite.wants(&signature.name));
     let missing = feature.filter(|name| !processor::has(name));
     if let Some(name) = missing {
-        for one in all.drain(..) {
+        for signature in signatures.drain(..) {
             let why = format!("no {name}");
-            suite.report.not_run(engine, &one.name, &why);
+            suite.report.not_run(engine, &signature.name, &why);
         }
     }
-    all
+    signatures
 }
 
 /// Returns the signatures of a vector level.
 pub(crate) fn of_level(subjects: &[&Subject], vectors: VectorLevel) -> Vec<Signature> {
-    let own = subjects.iter().filter(|one| one.block.refused.is_none());
-    let cases = own.flat_map(|one| &one.cases);
+    let subjects = subjects.iter().filter(|one| one.block.refused.is_none());
+    let cases = subjects.flat_map(|one| &one.cases);
     let cases = cases.filter(|case| case.vectors == vectors);
     cases.flat_map(signatures).collect()
 }
@@ -73,16 +73,16 @@ impl Signature {
     }
 
     pub(crate) fn report(&self, engine: &str, emitted: EmittedFacts, suite: &mut Suite) {
-        let differs = self.differs(&emitted).into_iter().flatten().next();
+        let difference = self.differs(&emitted).into_iter().flatten().next();
         let sides = emitted.iter().zip([Direction::Callee, Direction::Call]);
         let mut refused = sides.filter_map(|(side, of)| Some((side.as_ref().err()?, of)));
-        match (differs, refused.next()) {
+        match (difference, refused.next()) {
             (None, Some((fault, of))) => {
                 let fault = needed(fault.clone(), &self.abi, of);
                 suite.verdict(engine, &self.name, Err(fault).into());
             }
-            (differs, _) => {
-                let outcome = differs.map_or(Ok(()), Err);
+            (difference, _) => {
+                let outcome = difference.map_or(Ok(()), Err);
                 suite.report.outcome(engine, &self.name, outcome);
             }
         }
@@ -94,8 +94,8 @@ impl Signature {
         let types: Vec<_> = params.map(|param| param.ty.clone()).collect();
         Direction::ALL.map(|direction| {
             let facts = emitted[direction as usize].as_ref().ok()?;
-            let found = compare("Cranelift", facts, &types, &self.abi, direction);
-            found
+            let differences = compare("Cranelift", facts, &types, &self.abi, direction);
+            differences
                 .first()
                 .map(|one| format!("{one}\n{}", facts.to_stored()))
         })

@@ -132,22 +132,22 @@ impl Suite {
         items: &[T],
         work: impl Fn(&T, &mut Self) -> Result<()> + Sync,
     ) -> Result<()> {
-        let whole = &*self;
-        let one = |item| {
-            let mut own = Self {
-                report: Report::new(whole.name),
-                only: whole.only.clone(),
+        let suite = &*self;
+        let run = |item| {
+            let mut part = Self {
+                report: Report::new(suite.name),
+                only: suite.only.clone(),
                 n_passed: None,
-                ..*whole
+                ..*suite
             };
-            let done = work(item, &mut own).map_err(|why| why.to_string());
-            done.map(|()| own)
+            let result = work(item, &mut part).map_err(|why| why.to_string());
+            result.map(|()| part)
         };
-        for own in in_threads(items, at_once(), one, |_| ()) {
-            let own = own?;
-            self.report.take_part(own.report);
-            let passed = own.n_passed.map(|n| n + self.n_passed.unwrap_or(0));
-            self.n_passed = passed.or(self.n_passed);
+        for part in in_threads(items, at_once(), run, |_| ()) {
+            let part = part?;
+            self.report.take_part(part.report);
+            let n_passed = part.n_passed.map(|n| n + self.n_passed.unwrap_or(0));
+            self.n_passed = n_passed.or(self.n_passed);
         }
         Ok(())
     }
@@ -159,8 +159,8 @@ impl Suite {
             Verdict::NotLowered(why) | Verdict::NotRun(why) => {
                 self.report.not_run(engine, case, &why);
             }
-            Verdict::SelfInconsistent(found) => {
-                self.report.self_inconsistent(engine, case, found.why);
+            Verdict::SelfInconsistent(difference) => {
+                self.report.self_inconsistent(engine, case, difference.why);
             }
             other => self.report.outcome(engine, case, other.passed().map(drop)),
         }
@@ -168,17 +168,17 @@ impl Suite {
 
     /// Takes the results of a run of the command: its counts, each failure, and one outcome of
     /// `what` for each section without one.
-    pub(crate) fn take(&mut self, engine: &str, what: &str, found: &Report) {
+    pub(crate) fn take(&mut self, engine: &str, what: &str, part: &Report) {
         let report = &mut self.report;
-        for section in &found.sections {
+        for section in &part.sections {
             let lines = section.head.iter().filter(|line| !line.is_empty());
             lines.for_each(|line| report.note(line));
             for item in section.with(Status::SelfInconsistent) {
                 report.self_inconsistent(&section.name, &item.name, &item.why);
             }
-            let own = found.failing().filter(|(of, _)| of.name == section.name);
-            let mut failing = own.map(|(_, item)| item).peekable();
-            if failing.peek().is_none() && found.error.is_none() {
+            let failures = part.failing().filter(|(of, _)| of.name == section.name);
+            let mut failing = failures.map(|(_, item)| item).peekable();
+            if failing.peek().is_none() && part.error.is_none() {
                 report.outcome(engine, &format!("{} {what}", section.name), Ok(()));
             }
             for item in failing {
@@ -187,8 +187,8 @@ impl Suite {
             }
         }
         let empty = || "nothing was run".to_owned();
-        let is_empty = found.sections.is_empty();
-        if let Some(why) = found.error.clone().or_else(|| is_empty.then(empty)) {
+        let is_empty = part.sections.is_empty();
+        if let Some(why) = part.error.clone().or_else(|| is_empty.then(empty)) {
             report.outcome(engine, what, Err(why));
         }
     }
@@ -198,8 +198,8 @@ impl Suite {
     fn counts(&self, passed: usize) -> String {
         let of_each = self.report.n_self_inconsistent().into_iter();
         let of_each = of_each.map(|(engine, n)| {
-            let own = engine.strip_prefix(self.name).unwrap_or(engine);
-            format!("{} {n}", own.trim_start())
+            let engine = engine.strip_prefix(self.name).unwrap_or(engine);
+            format!("{} {n}", engine.trim_start())
         });
         format!("{passed} | {}", of_each.collect::<Vec<_>>().join(", "))
     }

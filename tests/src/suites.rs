@@ -94,16 +94,16 @@ pub fn main() -> ExitCode {
         names = vec!["preparation"];
     }
     if let (true, Some(word)) = (names.is_empty(), only) {
-        let all: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
-        let all = all.join(", ");
-        println!("not run: no suite is named {word:?}; the suites are {all}");
+        let suites: Vec<&str> = SUITES.iter().map(|(name, _)| *name).collect();
+        let suites = suites.join(", ");
+        println!("not run: no suite is named {word:?}; the suites are {suites}");
         // `cargo test NAME` runs all test programs for a test of one.
         return ExitCode::from(u8::from(references_required()));
     }
     if names.is_empty() {
         // The tests of `cabi` run the other one.
-        let own = SUITES.iter().filter(|(name, _)| *name != "facts");
-        names = own.map(|(name, _)| *name).collect();
+        let suites = SUITES.iter().filter(|(name, _)| *name != "facts");
+        names = suites.map(|(name, _)| *name).collect();
     }
     if is_listing() {
         names.iter().for_each(|name| println!("{name}: test"));
@@ -115,8 +115,8 @@ pub fn main() -> ExitCode {
     // Suites that write expected text write in one file.
     let at_once = if suite::is_blessed() { 1 } else { 2 };
     let passed = in_threads(&names, at_once, |name| passes(name, only), |_| ());
-    let all = names.iter().zip(passed);
-    let failed: Vec<&str> = all
+    let outcomes = names.iter().zip(passed);
+    let failed: Vec<&str> = outcomes
         .filter_map(|(name, passed)| (!passed).then_some(*name))
         .collect();
     if failed.is_empty() {

@@ -18,10 +18,10 @@ pub(crate) fn hold(suite: &str, counts: &str, is_blessed: bool) -> Result<(), St
         Some(line) if is_blessed => {
             fs::write(&page, text.replace(line, &row)).map_err(|why| why.to_string())
         }
-        found => {
-            let found = found.unwrap_or("nothing");
+        line => {
+            let line = line.unwrap_or("nothing");
             Err(format!(
-                "docs/conformance.md has {found}, the suite {row}: CABI_BLESS=1 writes it"
+                "docs/conformance.md has {line}, the suite {row}: CABI_BLESS=1 writes it"
             ))
         }
     }

@@ -57,15 +57,15 @@ fn compare(text: &str, header: &Header) -> bool {
         Err(error) => panic!("{error}\n{text}"),
         Ok(read) => {
             let name = read.name.unwrap();
-            let Some(theirs) = header.prototype(&name) else {
+            let Some(prototype) = header.prototype(&name) else {
                 panic!("libclang: {:?}\n{text}", header.reason(&name));
             };
-            let params = theirs.params.iter().map(|(_, ty)| ty.clone());
-            let mut sig = FnSig::new(params, theirs.ret.clone());
-            if theirs.variadic {
+            let params = prototype.params.iter().map(|(_, ty)| ty.clone());
+            let mut sig = FnSig::new(params, prototype.ret.clone());
+            if prototype.variadic {
                 sig = sig.variadic();
             }
-            if theirs.noreturn {
+            if prototype.noreturn {
                 sig = sig.noreturn();
             }
             assert_eq!(read.sig, sig, "{text}");
@@ -138,10 +138,10 @@ fn random_declarations_are_read_alike() {
         let model = *cabi::Target::named(target).unwrap().data_model();
         for batch in 0..10 {
             let texts = (batch * N / 10..(batch + 1) * N / 10).map(|i| {
-                let mut drawn = signature(25, i, Dialect::COMMON);
-                drawn.types_mut().for_each(plain);
-                let drawn = drawn.declared(&format!("a{i}_"), &model);
-                let text = format!("{}{}", drawn.types, drawn.prototype);
+                let mut signature = signature(25, i, Dialect::COMMON);
+                signature.types_mut().for_each(plain);
+                let declared = signature.declared(&format!("a{i}_"), &model);
+                let text = format!("{}{}", declared.types, declared.prototype);
                 // Clang has it on x86-64 only.
                 match target.starts_with("x86_64") {
                     true => text,

@@ -60,9 +60,9 @@ fn reproduced(bug: &Bug, text: &str, installed: &InstalledCompilers) -> Option<R
         command.current_dir(&folder).args(["-c", script]);
         command.output().unwrap()
     };
-    let made = shell(&compile);
-    if !made.status.success() {
-        return Some(Err(String::from_utf8_lossy(&made.stderr).into_owned()));
+    let compiled = shell(&compile);
+    if !compiled.status.success() {
+        return Some(Err(String::from_utf8_lossy(&compiled.stderr).into_owned()));
     }
     let ended = shell(&format!("ulimit -c 0; ulimit -t 10; exec {runner}./unit")).status;
     Some(match ended.success() {
@@ -95,13 +95,13 @@ fn each_reproduction_in_c_shows_its_bug() {
     for bug in in_c {
         let text = bug.reproduction.as_deref();
         let text = text.unwrap_or_else(|| panic!("{}: no reproduction in C", bug.name));
-        if let Some(shown) = reproduced(bug, text, &installed) {
-            assert_eq!(shown, Ok(()), "{}", bug.name);
+        if let Some(outcome) = reproduced(bug, text, &installed) {
+            assert_eq!(outcome, Ok(()), "{}", bug.name);
         }
     }
     // The control: a program in which all is well is no reproduction.
     if let Some(bug) = expected.bug("clang-lone-float") {
-        let shown = reproduced(bug, "int main(void) { return 0; }\n", &installed);
-        assert!(shown.is_none_or(|shown| shown.is_err()));
+        let outcome = reproduced(bug, "int main(void) { return 0; }\n", &installed);
+        assert!(outcome.is_none_or(|outcome| outcome.is_err()));
     }
 }

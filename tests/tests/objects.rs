@@ -140,13 +140,13 @@ fn relays(triple: &str, more: i64) -> Vec<u8> {
         ("take_unnamed", &variadic, &at_call, [0, 2, 1]),
     ] {
         let callee = lower.declare_import(&mut module, name, sig).unwrap();
-        let own = FnSig::new([Type::I32, Type::PTR, Type::F64], Type::I64);
+        let relay = FnSig::new([Type::I32, Type::PTR, Type::F64], Type::I64);
         let name = format!("relay_{name}");
-        exported(&mut module, &name, &own, |module, builder, entry| {
+        exported(&mut module, &name, &relay, |module, builder, entry| {
             let [n, a, d] = [0, 1, 2].map(|i| entry.value(builder, i).unwrap());
             let n = builder.ins().iadd_imm_s(n, more);
-            let given = [Arg::value(n), Arg::memory(a), Arg::value(d)];
-            let args = order.map(|i| given[i].clone());
+            let values = [Arg::value(n), Arg::memory(a), Arg::value(d)];
+            let args = order.map(|i| values[i].clone());
             let result = lower.call_sig(module, builder, callee.id, at_call, &args, Ret::Value);
             result.unwrap().value().unwrap()
         });
@@ -204,24 +204,24 @@ fn relocations(bytes: &[u8]) -> BTreeSet<String> {
 /// Returns clang's relocations of code that takes the address of a function, calls it, and has it
 /// in data. Each of these occurs in each way that the system has.
 fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
-    let (arch, rest) = triple.split_once('-').unwrap();
-    let name = if rest.contains("apple") {
+    let (arch, system) = triple.split_once('-').unwrap();
+    let name = if system.contains("apple") {
         "_near"
     } else {
         "near"
     };
-    let text = match (arch, rest) {
-        ("x86_64", rest) if rest.contains("windows") => {
+    let text = match (arch, system) {
+        ("x86_64", system) if system.contains("windows") => {
             format!("call {name}\nmov {name}(%rip), %rax")
         }
-        ("x86_64", rest) if rest.contains("apple") => {
+        ("x86_64", system) if system.contains("apple") => {
             format!("call {name}\ncall *{name}@GOTPCREL(%rip)\nlea {name}(%rip), %rax")
         }
         ("x86_64", _) => format!("call {name}@PLT\ncall *{name}@GOTPCREL(%rip)"),
-        ("aarch64", rest) if rest.contains("windows") => {
+        ("aarch64", system) if system.contains("windows") => {
             format!("bl {name}\nadrp x0, {name}\nadd x0, x0, :lo12:{name}")
         }
-        (_, rest) if rest.contains("apple") => {
+        (_, system) if system.contains("apple") => {
             format!("bl {name}\nadrp x0, {name}@GOTPAGE\nldr x0, [x0, {name}@GOTPAGEOFF]")
         }
         ("s390x", _) => format!("brasl %r14, {name}@PLT\nlgrl %r1, {name}@GOT"),
@@ -230,7 +230,7 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
         ),
         _ => format!("bl {name}\nadrp x0, :got:{name}\nldr x0, [x0, :got_lo12:{name}]"),
     };
-    let (source, made) = (folder.join("all.s"), folder.join("all.o"));
+    let (source, object) = (folder.join("all.s"), folder.join("all.o"));
     std::fs::write(&source, format!(".text\n{text}\n.data\n.quad {name}\n")).unwrap();
     let mut clang = Command::new("clang-19");
     clang.args([
@@ -242,12 +242,12 @@ fn clang_relocations(triple: &str, folder: &Path) -> Option<BTreeSet<String>> {
         .arg(format!("--target={triple}"))
         .arg(source)
         .arg("-o")
-        .arg(&made);
+        .arg(&object);
     match clang.status() {
         Err(why) => missing(&format!("relocations of {triple}: clang-19: {why}")),
         Ok(status) => {
             assert!(status.success(), "{triple}");
-            return Some(relocations(&std::fs::read(made).unwrap()));
+            return Some(relocations(&std::fs::read(object).unwrap()));
         }
     }
     None
@@ -269,14 +269,14 @@ const ALL: [&str; 9] = [
 fn relocations_are_those_of_the_system() {
     let folder = tempfile::tempdir().unwrap();
     for triple in ALL {
-        let Some(known) = clang_relocations(triple, folder.path()) else {
+        let Some(expected) = clang_relocations(triple, folder.path()) else {
             return;
         };
-        for own in [relays(triple, 0), copies(triple)] {
-            let own = relocations(&own);
+        for bytes in [relays(triple, 0), copies(triple)] {
+            let own = relocations(&bytes);
             assert!(
-                !own.is_empty() && own.is_subset(&known),
-                "{triple}: {own:?} {known:?}"
+                !own.is_empty() && own.is_subset(&expected),
+                "{triple}: {own:?} {expected:?}"
             );
         }
         // The control: an absolute address in code.
@@ -293,7 +293,7 @@ fn relocations_are_those_of_the_system() {
         let defined = module.define_function_bytes(stub.unwrap(), 16, &[0; 16], &[far]);
         defined.unwrap();
         let wrong = relocations(&module.finish().emit().unwrap());
-        assert!(!wrong.is_subset(&known), "{triple}: {wrong:?}");
+        assert!(!wrong.is_subset(&expected), "{triple}: {wrong:?}");
     }
 }
 

@@ -113,19 +113,19 @@ fn right(row: &str) -> Option<String> {
 /// Returns the profiles that have `bit`; the compiler for all versions of it.
 fn profiles(bit: Policy) -> String {
     let compiler = |profile: &Profile| profile.to_string().split('-').next().unwrap().to_owned();
-    let all = &Profile::MEASURED[1..];
-    let mut found = Vec::new();
-    for own in all.chunk_by(|one, next| compiler(one) == compiler(next)) {
-        let with = own.iter().filter(|profile| profile.policy().has(bit));
+    let profiles = &Profile::MEASURED[1..];
+    let mut names = Vec::new();
+    for group in profiles.chunk_by(|one, next| compiler(one) == compiler(next)) {
+        let with = group.iter().filter(|profile| profile.policy().has(bit));
         let with: Vec<String> = with.map(ToString::to_string).collect();
-        match with.len() == own.len() {
-            true => found.push(compiler(&own[0])),
-            false => found.extend(with),
+        match with.len() == group.len() {
+            true => names.push(compiler(&group[0])),
+            false => names.extend(with),
         }
     }
-    match found.is_empty() {
+    match names.is_empty() {
         true => "none".to_owned(),
-        false => found.join(", "),
+        false => names.join(", "),
     }
 }
 
@@ -186,7 +186,7 @@ const BANNED: [&str; 6] = ["What ", "Whether ", "Of ", "That ", "Where ", "By wh
 /// Returns the sentences of `page` outside code that begin with one of [`BANNED`].
 fn banned(page: &str) -> Vec<String> {
     let prose = page.split("```").step_by(2).collect::<Vec<_>>().join("\n");
-    let mut begun = Vec::new();
+    let mut sentences = Vec::new();
     for paragraph in prose.split("\n\n") {
         let lines = paragraph.lines();
         let items = lines.map(|line| match line.trim_start().strip_prefix("- ") {
@@ -198,10 +198,10 @@ fn banned(page: &str) -> Vec<String> {
         let parts = parts.map(|part| part.trim_start_matches(['|', ' ']));
         let is_question = |part: &&str| part.trim_end().ends_with('?') || part.contains("? ");
         let is_banned = |part: &&str| BANNED.iter().any(|word| part.starts_with(word));
-        let found = parts.filter(|part| is_banned(part) && !is_question(part));
-        begun.extend(found.map(str::to_owned));
+        let parts = parts.filter(|part| is_banned(part) && !is_question(part));
+        sentences.extend(parts.map(str::to_owned));
     }
-    begun
+    sentences
 }
 
 /// Returns the pages that are written by hand, with README.
@@ -217,8 +217,8 @@ fn pages_are_plain_and_few() {
     for path in pages() {
         let page = std::fs::read_to_string(&path).unwrap();
         n_words += page.split_whitespace().count();
-        let found = banned(&page).into_iter();
-        wrong.extend(found.map(|text| format!("{}: {text}", path.display())));
+        let sentences = banned(&page).into_iter();
+        wrong.extend(sentences.map(|text| format!("{}: {text}", path.display())));
     }
     assert_eq!(wrong, [""; 0]);
     let n_pages = pages().len();
@@ -234,14 +234,14 @@ fn pages_are_plain_and_few() {
 /// Returns all words of the workspace's sources.
 fn words() -> BTreeSet<String> {
     let sources = ["crates", "examples", "tests"].map(|folder| root().join(folder));
-    let all = ["rs", "toml", "c", "abi"].map(|extension| {
+    let paths = ["rs", "toml", "c", "abi"].map(|extension| {
         let files = sources
             .iter()
             .map(|folder| files(folder, extension).unwrap());
         files.collect::<Vec<_>>().concat()
     });
     let mut words = BTreeSet::new();
-    for path in all.concat() {
+    for path in paths.concat() {
         // Folders that cargo writes have this file.
         let is_built = |folder: &Path| folder.join("CACHEDIR.TAG").exists();
         if !path.ancestors().any(is_built) {
@@ -275,7 +275,7 @@ fn strange_names<'p>(page: &'p str, words: &BTreeSet<String>) -> Vec<&'p str> {
 /// Returns the anchors of the headings of `page`, as web sites of repositories make them.
 fn anchors(page: &str) -> Vec<String> {
     let headings = page.lines().filter(|line| line.starts_with('#'));
-    let kept = |c: char| match c {
+    let character = |c: char| match c {
         ' ' => Some('-'),
         c if c.is_alphanumeric() || c == '-' || c == '_' => Some(c.to_ascii_lowercase()),
         _ => None,
@@ -284,7 +284,7 @@ fn anchors(page: &str) -> Vec<String> {
         line.trim_start_matches('#')
             .trim()
             .chars()
-            .filter_map(kept)
+            .filter_map(character)
             .collect()
     };
     headings.map(anchor).collect()
@@ -329,7 +329,7 @@ fn names_in_pages_exist() {
     let words = words();
     let mut pages = pages();
     pages.push(root().join("examples/toy/README.md"));
-    let own = [
+    let folders = [
         "",
         "crates",
         "tests",
@@ -339,7 +339,7 @@ fn names_in_pages_exist() {
         "examples/toy/src",
         "crates/clif-cabi-plan/src/machine/x86_64",
     ];
-    let mut bases = own.map(|folder| root().join(folder)).to_vec();
+    let mut bases = folders.map(|folder| root().join(folder)).to_vec();
     for package in std::fs::read_dir(root().join("crates")).unwrap() {
         let package = package.unwrap().path();
         // `cabi/src/layout.rs`, `layout/gcc.rs` after a heading that names the crate.

@@ -149,7 +149,7 @@ fn the_public_api_of_each_library_is_the_committed_one() {
     let mut changed = Vec::new();
     for entry in fs::read_dir(root.join("../crates")).unwrap() {
         let folder = entry.unwrap().path();
-        let kept = root
+        let path = root
             .join("api")
             .join(folder.file_name().unwrap())
             .with_extension("txt");
@@ -158,10 +158,10 @@ fn the_public_api_of_each_library_is_the_committed_one() {
         }
         let (new, _) = api(&folder.join("src"));
         if std::env::var("CABI_BLESS").is_ok_and(|value| value == "1") {
-            fs::write(&kept, &new).unwrap();
+            fs::write(&path, &new).unwrap();
         }
-        let kept = fs::read_to_string(&kept).unwrap_or_default();
-        let [new, old] = [&new, &kept].map(|text| text.lines().collect::<BTreeSet<_>>());
+        let old_text = fs::read_to_string(&path).unwrap_or_default();
+        let [new, old] = [&new, &old_text].map(|text| text.lines().collect::<BTreeSet<_>>());
         changed.extend(new.difference(&old).map(|line| format!("+ {line}")));
         changed.extend(old.difference(&new).map(|line| format!("- {line}")));
     }

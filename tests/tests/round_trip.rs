@@ -28,7 +28,7 @@ const N_CASES: usize = 300;
 /// `theirs`. `theirs` may have more: padding is spelled as members where gcc and clang would lay a
 /// record out differently.
 fn difference(ours: &Type, theirs: &Type) -> Option<String> {
-    let asked = |ty: &Type| {
+    let facts_of = |ty: &Type| {
         let named = vec![("object".to_owned(), ty.clone())];
         facts(&Subject::of_cases(
             "",
@@ -43,8 +43,8 @@ fn difference(ours: &Type, theirs: &Type) -> Option<String> {
         kept.map(|leaf| (leaf.offset_bits, leaf.width_bits, leaf.kind))
             .collect()
     };
-    let (have, have_leaves) = (asked(theirs), leaves(theirs));
-    let lost = asked(ours).into_iter().find(|fact| !have.contains(fact));
+    let (have, have_leaves) = (facts_of(theirs), leaves(theirs));
+    let lost = facts_of(ours).into_iter().find(|fact| !have.contains(fact));
     let lost = lost.map(|fact| format!("{} = {}", fact.what, fact.ours));
     let mut own_leaves = leaves(ours).into_iter();
     let mut lost_leaf = || own_leaves.find(|leaf| !have_leaves.contains(leaf));
@@ -181,9 +181,9 @@ fn is_flexible(ty: &Type) -> bool {
     })
 }
 
-/// Records whose offsets were chosen, not computed, of the types that `said` draws.
-fn placed(said: DialectTypes) -> impl Iterator<Item = Type> {
-    let mut types = said.drawn().filter(|ty| !is_flexible(ty));
+/// Records whose offsets were chosen, not computed, of the types that `dialect` draws.
+fn placed(dialect: DialectTypes) -> impl Iterator<Item = Type> {
+    let mut types = dialect.drawn().filter(|ty| !is_flexible(ty));
     (0..).map(move |i| {
         let mut random = Random::new(1, i);
         let is_union = random.chance(50);
@@ -253,14 +253,14 @@ fn references() -> Vec<(Reference, DialectTypes)> {
     for (name, why) in &installed.absent {
         missing(&format!("{name}: {why}"));
     }
-    let said = |reference: Reference| {
+    let with_types = |reference: Reference| {
         let dialect = match reference.name() {
             "gcc" => Dialect::GCC,
             _ => Dialect::CLANG,
         };
         (reference, DialectTypes { dialect, ..ALL })
     };
-    installed.references.into_iter().map(said).collect()
+    installed.references.into_iter().map(with_types).collect()
 }
 
 #[test]

@@ -62,10 +62,10 @@ fn paths_of_tree<'t>(start: &str, rest: &'t str, paths: &mut Vec<String>) -> &'t
     }
 }
 
-/// Returns the paths from the crate's root that `code` of the module `own` names. Paths of modules
-/// below it may begin with their names.
-fn paths_used(own: &str, code: &str, below: &BTreeSet<&str>) -> Vec<String> {
-    let mut found = Vec::new();
+/// Returns the paths from the crate's root that `code` of `module` names. Paths of modules below it
+/// may begin with their names.
+fn paths_used(module: &str, code: &str, below: &BTreeSet<&str>) -> Vec<String> {
+    let mut paths = Vec::new();
     for (at, _) in code.match_indices("::") {
         let before = &code[..at];
         let begins = before.rfind(|c: char| !c.is_alphanumeric() && c != '_');
@@ -75,9 +75,9 @@ fn paths_used(own: &str, code: &str, below: &BTreeSet<&str>) -> Vec<String> {
         }
         let mut start = match word {
             "crate" => "",
-            "self" => own,
-            "super" => parent(own),
-            word if below.contains(word) => own,
+            "self" => module,
+            "super" => parent(module),
+            word if below.contains(word) => module,
             _ => continue,
         };
         let mut rest = match word {
@@ -87,9 +87,9 @@ fn paths_used(own: &str, code: &str, below: &BTreeSet<&str>) -> Vec<String> {
         while let Some(more) = rest.strip_prefix("super::") {
             (start, rest) = (parent(start), more);
         }
-        paths_of_tree(start, rest, &mut found);
+        paths_of_tree(start, rest, &mut paths);
     }
-    found
+    paths
 }
 
 fn parent(module: &str) -> &str {
@@ -187,10 +187,10 @@ fn no_circle_of_modules() {
     for folder in folders {
         let uses = uses(&folder.join("src"));
         assert!(uses.len() > 3, "{} has modules", folder.display());
-        let found = circle(&uses);
+        let circle = circle(&uses);
         assert!(
-            found.is_empty(),
-            "{}: modules use each other: {found:#?}",
+            circle.is_empty(),
+            "{}: modules use each other: {circle:#?}",
             folder.display()
         );
     }

@@ -94,7 +94,7 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> DrawnSignatu
         true => Some(draw.list(MAX_UNNAMED, 70)),
         false => None,
     };
-    let more = draw.ty();
+    let extra = draw.ty();
     let (add, plain, names_convention) = draw.attributes(sysv);
     // A convention of another machine than the types are of, whose `long double` may be another.
     draw.mixed |= names_convention && target.convention().is_none();
@@ -107,7 +107,7 @@ pub(super) fn signature(bytes: &[u8], sysv: &'static Convention) -> DrawnSignatu
         call.unwrap_or(variadic)
     };
     let sig = make(&params, &unnamed);
-    unnamed.as_mut().unwrap_or(&mut params).push(more);
+    unnamed.as_mut().unwrap_or(&mut params).push(extra);
     let longer = make(&params, &unnamed);
     DrawnSignature {
         types: draw.types,
@@ -136,11 +136,11 @@ impl Draw {
     /// Draws types of C, then of constructors that take these.
     fn types(&mut self) {
         let mut signature = signature_from(&mut self.random, Dialect::EVERYTHING);
-        let all = signature.types_mut();
-        self.types = all.filter_map(|ty| typed(ty, &self.model)).collect();
+        let types = signature.types_mut();
+        self.types = types.filter_map(|ty| typed(ty, &self.model)).collect();
         for _ in 0..self.random.below(8) {
-            let made = self.make();
-            self.types.extend(made);
+            let ty = self.make();
+            self.types.extend(ty);
         }
     }
 
@@ -184,11 +184,11 @@ impl Draw {
         self.types[(n - back) as usize].clone()
     }
 
-    /// Draws up to `most` types, one more in `more` of 100 cases. Runs of one type are frequent, so
-    /// that registers run out.
-    fn list(&mut self, most: u32, more: u32) -> Vec<Type> {
+    /// Draws up to `max` types, one more in `percent` of 100 cases. Runs of one type are frequent,
+    /// so that registers run out.
+    fn list(&mut self, max: u32, percent: u32) -> Vec<Type> {
         let mut list = Vec::new();
-        while list.len() < most as usize && self.random.chance(more) {
+        while list.len() < max as usize && self.random.chance(percent) {
             let ty = self.ty();
             let times = match self.random.chance(20) {
                 true => 1 + self.random.below(7),
@@ -267,9 +267,9 @@ impl Draw {
             }
         }
         if self.random.chance(15) {
-            let given = record.build_at(self.number(), self.align()).ok();
-            self.any_given |= given.is_some();
-            return given;
+            let ty = record.build_at(self.number(), self.align()).ok();
+            self.any_given |= ty.is_some();
+            return ty;
         }
         let model = match self.random.chance(2) {
             true => self.other_model(),

@@ -84,8 +84,8 @@ impl Buffer {
     /// Makes a buffer with a value of each argument.
     fn of_arguments(measured: &MeasuredSignature) -> Result<Box<Self>> {
         let mut sent = Self::new();
-        let all = measured.sig.params().iter().zip(offsets(&measured.sig));
-        for (number, (param, offset)) in (1..).zip(all) {
+        let params = measured.sig.params().iter().zip(offsets(&measured.sig));
+        for (number, (param, offset)) in (1..).zip(params) {
             let bytes = bytes(&param.ty, number, false);
             let to = sent.0.get_mut(offset..offset + bytes.len());
             let to = to.ok_or("the arguments are too large")?;
@@ -213,7 +213,7 @@ impl CallWays<'_> {
         );
         // SAFETY: what is compiled lives as long as the loop.
         let address = |code: &Code| unsafe { code.as_ptr() };
-        let some = |code: &Option<Code>| code.as_ref().map(address).ok_or("no code");
+        let address_of = |code: &Option<Code>| code.as_ref().map(address).ok_or("no code");
         let inline = format!("repeat_{}", self.measured.name);
         let (shim, none) = ("repeat_shim", null());
         let cif = match self.measured.in_libffi {
@@ -228,12 +228,12 @@ impl CallWays<'_> {
             Way::GccShim => (gcc, shim, self.program_function(gcc, "caller")?, used),
             Way::ClangShim => (gcc, shim, self.program_function(clang, "caller")?, used),
             Way::Lowered => (gcc, shim, address(&self.lowered), used),
-            Way::ByHand => (gcc, shim, some(&self.by_hand)?, used),
+            Way::ByHand => (gcc, shim, address_of(&self.by_hand)?, used),
             Way::Invoker => (gcc, "repeat_invoker", address(self.invoker.code()), used),
             Way::Interface => return self.repeat_interface(what),
             Way::FfiCall => (gcc, "repeat_ffi_call", gcc.symbol("ffi_call")?, used),
             Way::Function => (gcc, &*inline, none, same),
-            Way::Entry => (gcc, &*inline, none, some(&self.entry)?),
+            Way::Entry => (gcc, &*inline, none, address_of(&self.entry)?),
             Way::Closure => {
                 let interface = self.closures.interface(&self.measured.sig)?;
                 closure = interface.closure("nothing", |_, _| {})?;

@@ -65,9 +65,9 @@ impl Step {
 
 /// Returns the signatures of [`PREPARED`].
 fn prepared() -> Result<Vec<MeasuredSignature>> {
-    let mut all = measured()?;
-    all.retain(|measured| PREPARED.contains(&measured.name));
-    Ok(all)
+    let mut signatures = measured()?;
+    signatures.retain(|measured| PREPARED.contains(&measured.name));
+    Ok(signatures)
 }
 
 /// Has `measure` make the loop of each of these signatures and steps. The loop is named by both,

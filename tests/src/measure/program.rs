@@ -33,16 +33,16 @@ pub(super) struct Loop {
 }
 
 impl Program {
-    /// Returns the C of `all`, built by `reference` and loaded, with libffi's functions: those of
-    /// the file that `CABI_LIBFFI` names, else the installed ones.
-    pub fn new(reference: &Reference, all: &[MeasuredSignature]) -> Result<Self> {
-        let named = std::env::var("CABI_LIBFFI");
-        let libffi = named.as_deref().unwrap_or("-lffi");
-        let flags: &[&str] = match all {
+    /// Returns the C of `signatures`, built by `reference` and loaded, with libffi's functions:
+    /// those of the file that `CABI_LIBFFI` names, else the installed ones.
+    pub fn new(reference: &Reference, signatures: &[MeasuredSignature]) -> Result<Self> {
+        let library = std::env::var("CABI_LIBFFI");
+        let libffi = library.as_deref().unwrap_or("-lffi");
+        let flags: &[&str] = match signatures {
             [] => &["-O2"],
             _ => &["-O2", libffi],
         };
-        let built = reference.build(&text::source(all)?, flags)?;
+        let built = reference.build(&text::source(signatures)?, flags)?;
         let mut program = Self::open(&built.object)?;
         program.built = Some(built);
         Ok(program)

@@ -22,16 +22,16 @@ const SHARED: &str = include_str!("loops.c");
 const LIBFFI: &str = include_str!("libffi.c");
 
 /// Returns the whole text. It needs no libffi if there are no signatures.
-pub(super) fn source(all: &[MeasuredSignature]) -> Result<String> {
+pub(super) fn source(signatures: &[MeasuredSignature]) -> Result<String> {
     let mut emitter = Emitter::new(&DataModel::LP64);
     let mut functions = String::new();
-    for measured in all {
+    for measured in signatures {
         one(&mut functions, &mut emitter, measured)?;
         if measured.in_libffi {
             functions += &Descriptions::of(measured)?;
         }
     }
-    let libffi = if all.is_empty() { "" } else { LIBFFI };
+    let libffi = if signatures.is_empty() { "" } else { LIBFFI };
     let buffers = format!("_Alignas(64) unsigned char cabi_given[{BUFFER}];");
     let definitions = emitter.definitions();
     Ok(format!(
@@ -130,30 +130,30 @@ fn one(text: &mut String, emitter: &mut Emitter, measured: &MeasuredSignature) -
     let n_named = measured.n_named().unwrap_or(types.len());
     let named = types.iter().take(n_named).enumerate();
     let mut params: Vec<String> = named.map(|(j, ty)| format!("{ty} a{j}")).collect();
-    let mut taken = String::new();
+    let mut fetches = String::new();
     if measured.n_named().is_some() {
         params.push("...".to_owned());
-        write!(taken, "va_list list; va_start(list, a{}); ", n_named - 1)?;
+        write!(fetches, "va_list list; va_start(list, a{}); ", n_named - 1)?;
     } else if params.is_empty() {
         params.push("void".to_owned());
     }
     for (j, ty) in types.iter().enumerate().skip(n_named) {
-        write!(taken, "{ty} a{j} = va_arg(list, {ty}); ")?;
+        write!(fetches, "{ty} a{j} = va_arg(list, {ty}); ")?;
     }
     let params = params.join(", ");
     let has_result = sig.result().size() > 0;
-    let given = match has_result {
+    let returned = match has_result {
         true => format!("{result} r; memcpy(&r, cabi_given, sizeof r); return r;"),
         false => String::new(),
     };
     let first = first_like_result(sig).map(|j| format!("return a{j};"));
-    let same = first.unwrap_or_else(|| given.clone());
+    let same = first.unwrap_or_else(|| returned.clone());
     let used = match sum(measured) {
         Some(sum) => format!("return ({result})({sum});"),
         None => same.clone(),
     };
-    writeln!(text, "{result} used_{name}({params}) {{ {taken}{used} }}")?;
-    writeln!(text, "{result} same_{name}({params}) {{ {taken}{same} }}")?;
+    writeln!(text, "{result} used_{name}({params}) {{ {fetches}{used} }}")?;
+    writeln!(text, "{result} same_{name}({params}) {{ {fetches}{same} }}")?;
 
     let values = types.iter().zip(offsets(sig));
     let values: Vec<String> = values

@@ -33,10 +33,10 @@ pub(super) fn padding_lost(func: &mut ir::Function) {
     let is_address = |value: &ir::Value| dfg.value_def(*value).inst().is_none_or(is_sum);
     let addresses: Vec<ir::Value> = dfg.values().filter(is_address).collect();
     change_call(func, CallConv::SystemV, |args, signature, pool| {
-        let all = args.as_slice(pool);
+        let values = args.as_slice(pool);
         let is_padding =
-            |i: &usize| all[i + 1..].contains(&all[*i]) || addresses.contains(&all[*i]);
-        if let Some(i) = (0..all.len()).find(is_padding) {
+            |i: &usize| values[i + 1..].contains(&values[*i]) || addresses.contains(&values[*i]);
+        if let Some(i) = (0..values.len()).find(is_padding) {
             args.remove(i, pool);
             signature.params.remove(i);
         }
@@ -146,10 +146,10 @@ pub(super) fn area_is_save_area(func: &mut ir::Function) {
         let of_frame = of_frame.map(|inst| func.dfg.insts[inst].opcode());
         match (i32::from(offset), area) {
             (8, _) => area = Some((inst, args[1])),
-            (16, Some((before, base)))
+            (16, Some((store, base)))
                 if base == args[1] && of_frame == Some(ir::Opcode::StackAddr) =>
             {
-                if let InstructionData::Store { args: own, .. } = &mut func.dfg.insts[before] {
+                if let InstructionData::Store { args: own, .. } = &mut func.dfg.insts[store] {
                     own[0] = args[0];
                 }
             }

@@ -73,7 +73,7 @@ struct Engine<'a> {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let drawn = (
+    let draw = (
         number("CABI_CONVENTIONS_SEED", facts_files::SEED)?,
         number("CABI_CONVENTIONS_COUNT", 120)?,
     );
@@ -83,7 +83,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let engines: Vec<Engine<'_>> = engines.collect();
     let references = References::find(&engines);
     suite.each(&engines, |engine, suite| {
-        engine.run(&references, drawn, suite)
+        engine.run(&references, draw, suite)
     })?;
     systems::run(suite);
     Ok(())
@@ -129,12 +129,12 @@ impl Engine<'_> {
         suite.report.outcome(&control, what, outcome);
     }
 
-    fn run(&self, references: &References, drawn: (u64, u64), suite: &mut Suite) -> Result<()> {
+    fn run(&self, references: &References, draw: (u64, u64), suite: &mut Suite) -> Result<()> {
         let tools = self.tools(references);
         let tools = tools.map_err(|why| suite.report.absent(&self.name, &why));
         let Ok(tools) = tools else { return Ok(()) };
-        let is_stored = drawn.0 == facts_files::SEED && drawn.1 >= self.machine.stored;
-        let drawn = DrawnQuestions::with_directed(self, drawn);
+        let is_stored = draw.0 == facts_files::SEED && draw.1 >= self.machine.stored;
+        let drawn = DrawnQuestions::with_directed(self, draw);
         let compiled = CompiledQuestions::new(&drawn.questions, &tools, 0)?;
         if self.name == ONE_PROCESS {
             self.outcome("a process ended", self.check_isolation(&tools), suite);
@@ -207,12 +207,12 @@ impl Engine<'_> {
         let n_placed = placed.len();
         let variadic = placed.iter().filter(|(one, _)| one.sig.is_variadic());
         let n_variadic = variadic.count();
-        for (one, verdict) in placed.into_iter().zip(verdicts) {
-            let question = one.0;
+        for (placed_question, verdict) in placed.into_iter().zip(verdicts) {
+            let question = placed_question.0;
             match verdict {
                 Verdict::Passed(n) => {
                     n_values += n;
-                    agreed.push(one);
+                    agreed.push(placed_question);
                 }
                 Verdict::SelfInconsistent(_) => suite.verdict(&self.name, &question.name, verdict),
                 other => {

@@ -66,27 +66,27 @@ fn of_corpus(
     suite: &mut Suite,
 ) -> Result<()> {
     let name = target.target.name();
-    let own = subjects.iter().filter(|one| one.target == target.target);
-    let own: Vec<&Subject> = own.collect();
-    if own.is_empty() {
+    let subjects = subjects.iter().filter(|one| one.target == target.target);
+    let subjects: Vec<&Subject> = subjects.collect();
+    if subjects.is_empty() {
         let why = "the corpus has no signature of this target";
         (suite.report).not_run("emission", name, why);
         return Ok(());
     }
-    of_target((target, probe), &own, suite)?;
+    of_target((target, probe), &subjects, suite)?;
     if suite.is_complete() {
         let convention = target.target.convention().ok_or("no calling convention")?;
         let is_its = |one: &&&Subject| {
             let mut cases = one.cases.iter();
             cases.all(|case| case.prototype.convention.is_none())
         };
-        let its: Vec<&Subject> = own.iter().filter(is_its).copied().collect();
+        let its: Vec<&Subject> = subjects.iter().filter(is_its).copied().collect();
         let signatures = of_level(&its, VectorLevel::Baseline);
         dropped_rules((target, probe), (name, convention), &signatures, suite)?;
-        mistakes((target, probe), &own, suite)?;
+        mistakes((target, probe), &subjects, suite)?;
     }
-    own::run((target, probe), &own, suite)?;
-    flags::run((target, probe), &own, suite)
+    own::run((target, probe), &subjects, suite)?;
+    flags::run((target, probe), &subjects, suite)
 }
 
 fn of_target(
@@ -95,8 +95,8 @@ fn of_target(
     suite: &mut Suite,
 ) -> Result<()> {
     let engine = suite.engine(target.target.name());
-    let own = subjects.iter().filter(|one| one.block.refused.is_none());
-    for case in own.flat_map(|one| &one.cases) {
+    let accepted = subjects.iter().filter(|one| one.block.refused.is_none());
+    for case in accepted.flat_map(|one| &one.cases) {
         if signatures(case).is_empty() {
             let why = "no policy of gcc or clang has a place for the case".to_owned();
             suite.report.outcome(&engine, &case.name, Err(why));
@@ -111,17 +111,17 @@ fn of_target(
 
 /// Compares our code for `signatures` under every setting.
 fn compare(
-    own: (&ProgramTarget, &Probe),
+    machine: (&ProgramTarget, &Probe),
     vectors: VectorLevel,
     (engine, signatures): (&str, &[Signature]),
     suite: &mut Suite,
 ) -> Result<()> {
-    let parts = parts(own, signatures, Mistake::NONE);
+    let parts = parts(machine, signatures, Mistake::NONE);
     let parts: Vec<Part<'_>> = parts.map(|part| Part { vectors, ..part }).collect();
     let emitted = in_threads(&parts, at_once(), Part::emitted, |_| ());
     for (part, emitted) in parts.iter().zip(emitted) {
-        for (one, emitted) in part.signatures.iter().zip(emitted?) {
-            one.report(engine, emitted, suite);
+        for (signature, emitted) in part.signatures.iter().zip(emitted?) {
+            signature.report(engine, emitted, suite);
         }
     }
     Ok(())
@@ -171,17 +171,17 @@ fn mistakes(own: (&ProgramTarget, &Probe), subjects: &[&Subject], suite: &mut Su
         let blocks: Vec<&Subject> = subjects.iter().filter(names).copied().collect();
         (*mutant, blocks)
     };
-    let all: Vec<_> = mutants::all().map(of).collect();
+    let pairs: Vec<_> = mutants::all().map(of).collect();
     let blind = |(mutant, blocks): &(Mutant, Vec<&Subject>)| blind(own, mutant, blocks);
-    let blind = in_threads(&all, at_once(), blind, |_| ());
-    for ((mutant, blocks), blind) in all.iter().zip(blind) {
+    let blind = in_threads(&pairs, at_once(), blind, |_| ());
+    for ((mutant, blocks), blind) in pairs.iter().zip(blind) {
         let blind = blind?;
-        for one in blocks {
-            let name = format!("{} by {}", mutant.name, one.block.name);
-            let level = one.cases[0].vectors;
+        for subject in blocks {
+            let name = format!("{} by {}", mutant.name, subject.block.name);
+            let level = subject.cases[0].vectors;
             let needs = LEVELS.iter().find(|(own, _)| *own == level);
             let missing = needs.and_then(|(_, feature)| feature.filter(|one| !processor::has(one)));
-            match (blind.contains(&one.block.name), missing) {
+            match (blind.contains(&subject.block.name), missing) {
                 (false, _) => suite.report.outcome(&engine, &name, Ok(())),
                 (true, Some(feature)) => {
                     (suite.report).not_run(&engine, &name, &format!("no {feature}"));
@@ -198,7 +198,7 @@ fn mistakes(own: (&ProgramTarget, &Probe), subjects: &[&Subject], suite: &mut Su
 
 /// Returns the names of those of `blocks` that do not notice `mutant` on this processor.
 fn blind(
-    own: (&ProgramTarget, &Probe),
+    machine: (&ProgramTarget, &Probe),
     mutant: &Mutant,
     blocks: &[&Subject],
 ) -> std::result::Result<BTreeSet<String>, String> {
@@ -207,11 +207,11 @@ fn blind(
     let is_here = |feature: Option<&str>| feature.is_none_or(processor::has);
     for (vectors, _) in LEVELS.into_iter().filter(|(_, feature)| is_here(*feature)) {
         let signatures = of_level(blocks, vectors);
-        for part in parts(own, &signatures, mutant.mistake()) {
+        for part in parts(machine, &signatures, mutant.mistake()) {
             let part = Part { vectors, ..part };
-            for (one, emitted) in part.signatures.iter().zip(part.emitted()?) {
-                if one.differs(&emitted) != [None, None] {
-                    blind.remove(one.block());
+            for (signature, emitted) in part.signatures.iter().zip(part.emitted()?) {
+                if signature.differs(&emitted) != [None, None] {
+                    blind.remove(signature.block());
                 }
             }
             if blind.is_empty() {
@@ -257,8 +257,8 @@ fn parts<'a>(
 
 impl Part<'_> {
     fn emitted(&self) -> std::result::Result<Vec<EmittedFacts>, String> {
-        let own = self.signatures.iter().map(|one| one.sig.clone());
-        let sigs: Vec<FnSig> = own.map(|sig| self.mistake.apply(sig)).collect();
+        let sigs = self.signatures.iter().map(|one| one.sig.clone());
+        let sigs: Vec<FnSig> = sigs.map(|sig| self.mistake.apply(sig)).collect();
         let emission = Emission {
             target: &self.target.target,
             vectors: self.vectors,

@@ -18,10 +18,10 @@ use crate::suite::{Result, Suite};
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     // Without libclang nothing is read.
     let mut subjects = suite.corpus(&[&["x86-64-sysv"], &OTHERS[..]].concat())?;
-    let own = suite.corpus(&["layout"])?;
+    let layouts = suite.corpus(&["layout"])?;
     decided(&subjects, suite);
     let n_decided = suite.report.n_passed();
-    let mut files = layout::check_stored(&[&*subjects, &own].concat(), suite)?;
+    let mut files = layout::check_stored(&[&*subjects, &layouts].concat(), suite)?;
     if !subjects.is_empty() {
         subjects.extend(positions::subjects("facts", suite)?);
     }
@@ -56,12 +56,12 @@ const NO_BLOCK: [&str; 5] = [
 fn decided(subjects: &[Subject], suite: &mut Suite) {
     let mut touched = BTreeSet::new();
     for subject in subjects {
-        let (block, found) = (&subject.block, choices(subject));
-        let refused = found.as_ref().err();
+        let (block, bits) = (&subject.block, choices(subject));
+        let refused = bits.as_ref().err();
         let holds = refused == block.refused.as_ref();
         let why = format!("refused: {refused:?}, stated: {:?}", block.refused);
         (suite.report).check("facts refused", &block.name, holds, why);
-        touched.extend(found.into_iter().flatten());
+        touched.extend(bits.into_iter().flatten());
     }
     if suite.is_complete() && !subjects.is_empty() {
         for (_, bit) in Policy::NAMES {
@@ -77,15 +77,15 @@ fn decided(subjects: &[Subject], suite: &mut Suite) {
 /// # Errors
 /// Words of the first signature that is refused.
 fn choices(subject: &Subject) -> Result<Vec<&'static str>, String> {
-    let mut all = Vec::new();
+    let mut bits = Vec::new();
     for case in &subject.cases {
         let explained = case
             .sig(subject.block.policy)
             .and_then(|sig| cabi::explain(&sig, &[], &case.target));
         let explained = explained.map_err(|error| error.to_string())?;
-        all.extend(explained.touched.iter().map(|(bit, _)| *bit));
+        bits.extend(explained.touched.iter().map(|(bit, _)| *bit));
     }
-    Ok(all)
+    Ok(bits)
 }
 
 /// Returns the files of facts that are not among `used`.

@@ -134,17 +134,17 @@ fn report_omissions(part: &HeaderRun<'_>, report: &mut Report) {
     let name = &part.read.name;
     let engine = format!("headers {}", part.compiler.reference.name());
     let mut skipped: BTreeMap<&str, usize> = BTreeMap::new();
-    for left in &part.skipped {
-        *skipped.entry(left.key).or_default() += 1;
-        let is_known = match left.key {
+    for omission in &part.skipped {
+        *skipped.entry(omission.key).or_default() += 1;
+        let is_known = match omission.key {
             // The one type that the compilers' own headers declare differently from libclang's.
-            OTHER_MEMBERS => left.name.contains("max_align_t"),
+            OTHER_MEMBERS => omission.name.contains("max_align_t"),
             // No function of these headers is refused here: its case would be lost.
             NO_PLACE => false,
             _ => true,
         };
         if !is_known {
-            let why = format!("{} left out: {}", left.name, left.why);
+            let why = format!("{} left out: {}", omission.name, omission.why);
             report.outcome(&engine, name, Err(why));
         }
     }

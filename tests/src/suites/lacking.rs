@@ -121,29 +121,29 @@ struct Child<'m> {
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let machine = |own: &'static Lack| Ok((own, Machine::new(&folder, &[own])?));
+    let machine = |lack: &'static Lack| Ok((lack, Machine::new(&folder, &[lack])?));
     let machines: Vec<_> = LACKING.iter().map(machine).collect::<Result<_>>()?;
     let all = Machine::new(&folder, &LACKING.each_ref())?;
     let mut children = Vec::new();
-    for (own, machine) in &machines {
-        let own_children = own.suites.iter();
-        children.extend(own_children.map(|one| machine.child(own.what, *one, own.reason)));
+    for (lack, machine) in &machines {
+        let own_children = lack.suites.iter();
+        children.extend(own_children.map(|one| machine.child(lack.what, *one, lack.reason)));
     }
     let names = super::SUITES.iter().map(|(name, _)| *name);
-    let others = names.filter(|name| !["facts", "lacking"].contains(name));
-    children.extend(others.map(|name| all.child("everything", (name, ""), "not run")));
+    let suites = names.filter(|name| !["facts", "lacking"].contains(name));
+    children.extend(suites.map(|name| all.child("everything", (name, ""), "not run")));
     children.retain(|child| suite.wants(&child.name));
-    let found = in_threads(&children, at_once(), |child| child.check(&[]), |_| ());
+    let outcomes = in_threads(&children, at_once(), |child| child.check(&[]), |_| ());
     let missing = machines.iter().filter(|(_, machine)| !machine.is_other);
-    let missing: Vec<&str> = missing.map(|(own, _)| own.what).collect();
-    for (child, found) in children.iter().zip(found) {
-        match found {
+    let missing: Vec<&str> = missing.map(|(lack, _)| lack.what).collect();
+    for (child, outcome) in children.iter().zip(outcomes) {
+        match outcome {
             // Something else kept it from running before.
             Err(why) if why.starts_with(SILENT) && !missing.is_empty() => {
                 let why = format!("this machine has no {}", missing.join(", "));
                 suite.report.not_run("lacking", &child.name, &why);
             }
-            found => suite.report.outcome("lacking", &child.name, found),
+            outcome => suite.report.outcome("lacking", &child.name, outcome),
         }
     }
     for (what, words, variable, text) in [
@@ -179,16 +179,16 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
 
 impl Machine {
     fn new(folder: &TempDir, lacking: &[&'static Lack]) -> Result<Self> {
-        let names: Vec<&str> = lacking.iter().map(|one| one.what).collect();
+        let names: Vec<&str> = lacking.iter().map(|lack| lack.what).collect();
         let folder = folder.path().join(names.join("+"));
         let (path, nothing) = (folder.join("programs"), folder.join("nothing"));
         std::fs::create_dir_all(&path)?;
         std::fs::create_dir_all(&nothing)?;
-        let hidden = lacking.iter().flat_map(|one| one.hidden).copied();
+        let hidden = lacking.iter().flat_map(|lack| lack.hidden).copied();
         let (values, programs): (Vec<_>, Vec<_>) = hidden.partition(|own| own.contains('='));
         let mut is_other = programs.is_empty();
-        for found in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-            is_other |= link_all(&found, &path, &programs)?;
+        for directory in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
+            is_other |= link_all(&directory, &path, &programs)?;
         }
         let values = values.iter().filter_map(|own| own.split_once('='));
         let variable = |(name, value): (&'static str, &str)| match value {
@@ -226,7 +226,7 @@ fn link_all(from: &Path, to: &Path, missing: &[&str]) -> Result<bool> {
         return Ok(false);
     };
     for program in programs {
-        let (program, name) = program.map(|own| (own.path(), own.file_name()))?;
+        let (program, name) = program.map(|entry| (entry.path(), entry.file_name()))?;
         let text = name.to_string_lossy();
         let (link, is_missing) = (
             to.join(&name),

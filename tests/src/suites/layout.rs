@@ -64,11 +64,11 @@ pub(super) fn check_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
     suite.each(&COMPILERS, |compiler, suite| {
         let engine = format!("facts layout {compiler}");
         let subjects: Vec<&Subject> = subjects.iter().chain(of(compiler, &grids)).collect();
-        let asked = subjects
+        let cases = subjects
             .iter()
             .map(|one| (&*one.block.name, &*one.block.code));
-        let lines = FactsFile::compared_lines(&path(compiler), asked, &engine, suite)?;
-        let mut answered = Vec::new();
+        let lines = FactsFile::compared_lines(&path(compiler), cases, &engine, suite)?;
+        let mut outcomes = Vec::new();
         for (subject, lines) in subjects.iter().zip(lines) {
             let Some(lines) = lines else { continue };
             let answers = answers(subject, &lines);
@@ -77,10 +77,10 @@ pub(super) fn check_stored(subjects: &[Subject], suite: &mut Suite) -> Result<Ve
             suite
                 .report
                 .outcome(&format!("{engine} control"), name, noticed);
-            answered.push((*subject, answers));
+            outcomes.push((*subject, answers));
         }
-        suite.n_passed = Some(answered.len());
-        report(&engine, &answered, suite);
+        suite.n_passed = Some(outcomes.len());
+        report(&engine, &outcomes, suite);
         Ok(())
     })?;
     Ok(files)
@@ -122,12 +122,12 @@ fn measure(
     };
     let mut asked: Vec<&Subject> = all.iter().filter(is_asked).copied().collect();
     asked.sort_by_cached_key(flags);
-    let alike = asked.chunk_by(|one, next| flags(one) == flags(next));
-    let files: Vec<&[&Subject]> = alike.flat_map(|own| own.chunks(FILE)).collect();
-    let answered = in_threads(&files, at_once(), |file| ask(reference, file), |_| {});
-    let answered = asked.iter().copied().zip(answered.into_iter().flatten());
-    let answered: Vec<(&Subject, Result<Answers, String>)> = answered.collect();
-    for (subject, answers) in &answered {
+    let groups = asked.chunk_by(|one, next| flags(one) == flags(next));
+    let files: Vec<&[&Subject]> = groups.flat_map(|group| group.chunks(FILE)).collect();
+    let outcomes = in_threads(&files, at_once(), |file| ask(reference, file), |_| {});
+    let outcomes = asked.iter().copied().zip(outcomes.into_iter().flatten());
+    let outcomes: Vec<(&Subject, Result<Answers, String>)> = outcomes.collect();
+    for (subject, answers) in &outcomes {
         let noticed = answers.as_ref().map_or(Ok(()), control);
         (suite.report).outcome("layout control", &subject.block.name, noticed);
         let grid = grids
@@ -138,7 +138,7 @@ fn measure(
         }
     }
     if suite.is_whole() {
-        let lines = answered.iter().filter_map(|(subject, answers)| {
+        let lines = outcomes.iter().filter_map(|(subject, answers)| {
             Some((&*subject.block.name, lines(answers.as_ref().ok()?)))
         });
         let lines: HashMap<&str, String> = lines.collect();
@@ -150,7 +150,7 @@ fn measure(
         let text = FactsFile::text(version, cases);
         FactsFile::hold(&path(reference.name()), &text, &engine, suite)?;
     }
-    report(&engine, &answered, suite);
+    report(&engine, &outcomes, suite);
     Ok(())
 }
 
@@ -164,9 +164,9 @@ fn flags(subject: &&Subject) -> Vec<String> {
         _ => target.to_owned(),
     };
     let of_target = (!is_here(subject)).then(|| format!("--target={elf}"));
-    let own = feature_flags(&subject.block.features).into_iter();
-    let own = own.chain(OBJECT).map(str::to_owned);
-    own.chain(of_target).collect()
+    let flags = feature_flags(&subject.block.features).into_iter();
+    let flags = flags.chain(OBJECT).map(str::to_owned);
+    flags.chain(of_target).collect()
 }
 
 /// Asks `reference` about the layouts of `subjects` in one file; if that is refused, in two.
@@ -178,11 +178,11 @@ fn ask(reference: &Reference, subjects: &[&Subject]) -> Vec<Result<Answers, Stri
         Err(why) if half == subjects.len() => vec![Err(why.to_string())],
         Err(_) => {
             let parts = subjects.chunks(half);
-            parts.flat_map(|some| ask(reference, some)).collect()
+            parts.flat_map(|chunk| ask(reference, chunk)).collect()
         }
         Ok(together) => {
             let word = |(fact, answer): (_, Answer)| (fact, answer.word());
-            let words = |all: Vec<_>| Ok(all.into_iter().map(word).collect());
+            let words = |facts: Vec<_>| Ok(facts.into_iter().map(word).collect());
             together.into_iter().map(words).collect()
         }
     }
@@ -214,12 +214,12 @@ fn answers(subject: &Subject, lines: &str) -> Result<Answers, String> {
 }
 
 /// Reports the differences of a compiler's answers from the layout of each subject.
-fn report(engine: &str, answered: &[(&Subject, Result<Answers, String>)], suite: &mut Suite) {
-    let facts = answered.iter().flat_map(|(_, answers)| answers);
-    let (n_facts, n) = (facts.map(Vec::len).sum::<usize>(), answered.len());
+fn report(engine: &str, outcomes: &[(&Subject, Result<Answers, String>)], suite: &mut Suite) {
+    let facts = outcomes.iter().flat_map(|(_, answers)| answers);
+    let (n_facts, n) = (facts.map(Vec::len).sum::<usize>(), outcomes.len());
     let note = format!("{engine}: {n_facts} facts of {n} subjects");
     suite.report.note(note);
-    for (subject, answers) in answered {
+    for (subject, answers) in outcomes {
         let name = &subject.block.name;
         let engine = match is_here(subject) {
             true => engine.to_owned(),
@@ -249,7 +249,7 @@ fn compare((fact, theirs): &(Fact, String)) -> Result<(), String> {
 
 /// Checks that each fact is noticed that is wrong by one byte or one bit, or has the other sign.
 fn control(answers: &Answers) -> Result<(), String> {
-    for (fact, theirs) in answers {
+    for (fact, answer) in answers {
         let mut wrong = fact.clone();
         match &mut wrong.ours {
             Answer::Bytes(bytes) => *bytes += 1,
@@ -260,7 +260,7 @@ fn control(answers: &Answers) -> Result<(), String> {
             Answer::Signed(signed) => *signed = !*signed,
             other => return Err(format!("{}: no control changes {other}", fact.what)),
         }
-        if compare(&(wrong, theirs.clone())).is_ok() {
+        if compare(&(wrong, answer.clone())).is_ok() {
             return Err(format!("a wrong {} was not noticed", fact.what));
         }
     }
@@ -351,11 +351,11 @@ impl Grid {
             others.is_some_and(|others| others != word)
         };
         let n_otherwise = answers.iter().filter(is_otherwise).count();
-        let what = format!("grid {} {}", system.own.1, system.own.0);
-        let found = format!("{n_otherwise} differ under another model, left out: {left_out}");
-        suite.report.note(format!("layout {what}: {found}"));
+        let name = format!("grid {} {}", system.own.1, system.own.0);
+        let note = format!("{n_otherwise} differ under another model, left out: {left_out}");
+        suite.report.note(format!("layout {name}: {note}"));
         let is_expected = n_otherwise >= system.least && left_out == system.left_out;
-        (suite.report).check("layout control", &what, is_expected, found);
+        (suite.report).check("layout control", &name, is_expected, note);
         Ok(())
     }
 }
@@ -372,20 +372,20 @@ fn subject(
     records: &[grid::Record],
     (target, compiler): (&str, &str),
 ) -> Result<(Subject, String)> {
-    let (mut code, mut named) = (grid::PREAMBLE.to_owned(), Vec::new());
+    let (mut code, mut types) = (grid::PREAMBLE.to_owned(), Vec::new());
     let read = grid::read(records, target, Some(rules_of(compiler)?))?;
     let mut left_out: BTreeMap<&str, usize> = BTreeMap::new();
     for record in records {
         match &read[&record.name] {
             Ok(ty) => {
                 code += &record.text;
-                named.push((record.name.clone(), ty.clone()));
+                types.push((record.name.clone(), ty.clone()));
             }
             Err(why) => *left_out.entry(*why).or_default() += 1,
         }
     }
     let name = format!("grid/{target}");
-    let mut subject = Subject::of_cases(&name, &Target::X86_64_LINUX, code, named, Vec::new());
+    let mut subject = Subject::of_cases(&name, &Target::X86_64_LINUX, code, types, Vec::new());
     target.clone_into(&mut subject.block.target);
     let left_out = left_out.iter().map(|(why, n)| format!("{n} {why}"));
     Ok((subject, left_out.collect::<Vec<_>>().join(", ")))

@@ -93,7 +93,7 @@ fn instructions(now: &mut Costs, counted: &Costs) -> Result<()> {
 fn held(
     suite: &mut Suite,
     now: &Costs,
-    kept: &Costs,
+    stored: &Costs,
     (way, what): (&str, &str),
     times: f64,
 ) -> Result<()> {
@@ -102,15 +102,15 @@ fn held(
             let cost = costs.of(way, name);
             cost.ok_or_else(|| format!("{name}: no number for {way}"))
         };
-        let (n, most) = (of(now, way)?, of(kept, way)?);
-        let outcome = no_more(n, most, times);
+        let (n, limit) = (of(now, way)?, of(stored, way)?);
+        let outcome = no_more(n, limit, times);
         let engine = format!("preparation {what}");
         suite.report.outcome(&engine, name, outcome);
         let more = match ALLOCATIONS.contains(&way) {
             true => 1.0,
             false => of(now, &format!("{:?}{PROFILE}", Step::Site))?,
         };
-        if no_more(n.max(most) + more, n.max(most), times).is_ok() {
+        if no_more(n.max(limit) + more, n.max(limit), times).is_ok() {
             return Err(format!("not noticed: {more} more for {way} of {name}").into());
         }
     }

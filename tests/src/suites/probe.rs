@@ -94,7 +94,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
                 for optimize in levels {
                     let chunks = entries.chunks(CHUNK);
                     let part = parts.len();
-                    all.extend(chunks.map(|own| unit(part, compiler, optimize, own.to_vec())));
+                    all.extend(chunks.map(|chunk| unit(part, compiler, optimize, chunk.to_vec())));
                 }
                 parts.push(own);
             }
@@ -105,11 +105,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         hold_facts(&parts, &[&*sysv, &others, &positions].concat(), suite)?;
     }
     for part in &parts {
-        let found = part.verdicts(part.compiler.policy);
-        part.report(&found, suite);
+        let verdicts = part.verdicts(part.compiler.policy);
+        part.report(&verdicts, suite);
         match part.source {
-            Source::Unions => unions::control(part, &found, suite),
-            _ => part.control(&found, suite),
+            Source::Unions => unions::control(part, &verdicts, suite),
+            _ => part.control(&verdicts, suite),
         }
     }
     for compiler in &other_clangs {
@@ -134,9 +134,9 @@ fn hold_facts(parts: &[Part<'_>], subjects: &[Subject], suite: &mut Suite) -> Re
                 && part.reference().name() == compiler
                 && part.compiler.target() == *target
         };
-        let own: Vec<&Part<'_>> = parts.iter().filter(is_its).collect();
-        let version = own.first()?.reference().version().lines().next();
-        let cases = own
+        let parts: Vec<&Part<'_>> = parts.iter().filter(is_its).collect();
+        let version = parts.first()?.reference().version().lines().next();
+        let cases = parts
             .iter()
             .flat_map(|part| part.cases.iter().zip(&part.facts));
         let facts = cases.filter_map(|(case, facts)| Some((&*case.name, facts.last()?)));
@@ -159,8 +159,8 @@ fn parts_of<'a>(
         let mut cases = subject.cases.iter();
         subject.target == compiler.target() && cases.any(|case| suite.wants(&case.name))
     };
-    let own: Vec<&Subject> = subjects.iter().filter(is_wanted).collect();
-    let by_vectors = entries(own, compiler, |(subject, case), admitted| {
+    let subjects: Vec<&Subject> = subjects.iter().filter(is_wanted).collect();
+    let by_vectors = entries(subjects, compiler, |(subject, case), admitted| {
         let has_places = || has_places(compiler, source, subject, case);
         takes(suite, &engine, case, admitted.and_then(|()| has_places()))
     });
@@ -233,21 +233,21 @@ fn has_places(
 
 /// Compiles and observes all units, and adds their cases to their parts. Refused cases are
 /// reported.
-fn observe<'a>(all: &[Unit<'a>], parts: &mut [Part<'a>], suite: &mut Suite) -> Result<()> {
-    let compiled = compile(all, |unit, case, why| {
+fn observe<'a>(units: &[Unit<'a>], parts: &mut [Part<'a>], suite: &mut Suite) -> Result<()> {
+    let compiled = compile(units, |unit, case, why| {
         let engine = &parts[unit.part].engine;
         (suite.report).outcome(engine, &case.name, Err(why.to_string()));
     })?;
     units::observe(&compiled, at_once())?;
-    for one in &compiled {
-        let part = &mut parts[one.part];
-        for (case, seen) in one.cases.iter().zip(one.facts()) {
-            let seen = seen.clone();
+    for unit in &compiled {
+        let part = &mut parts[unit.part];
+        for (case, facts) in unit.cases.iter().zip(unit.facts()) {
+            let facts = facts.clone();
             match part.cases.iter().position(|own| own.name == case.name) {
-                Some(i) => part.facts[i].push(seen),
+                Some(i) => part.facts[i].push(facts),
                 None => {
                     part.cases.push(case.clone());
-                    part.facts.push(vec![seen]);
+                    part.facts.push(vec![facts]);
                 }
             }
         }
@@ -291,14 +291,14 @@ impl<'a> Part<'a> {
         all.collect()
     }
 
-    /// Returns the number of cases that pass by `found`, and differ from their places under
+    /// Returns the number of cases that pass by `verdicts`, and differ from their places under
     /// `policy`.
-    fn n_noticed(&self, found: &Verdicts, policy: Policy) -> usize {
+    fn n_noticed(&self, verdicts: &Verdicts, policy: Policy) -> usize {
         let broken = self.verdicts(policy);
         // The same cases, in order.
-        let pairs = broken.values().zip(found.values());
+        let pairs = broken.values().zip(verdicts.values());
         let differs = |verdict: &Verdict| matches!(verdict, Verdict::Differs(_));
-        let noticed = pairs.filter(|(broken, found)| differs(broken) && passes(found));
+        let noticed = pairs.filter(|(broken, verdict)| differs(broken) && passes(verdict));
         noticed.count()
     }
 
@@ -313,11 +313,11 @@ impl<'a> Part<'a> {
     }
 
     /// Reports the controls of cases that passed.
-    fn control(&self, found: &Verdicts, suite: &mut Suite) {
+    fn control(&self, verdicts: &Verdicts, suite: &mut Suite) {
         let policy = self.compiler.policy;
         let mut seen = BTreeSet::new();
         for (case, facts) in self.observed() {
-            if !passes(&found[&case.name]) || !seen.insert(&case.name) {
+            if !passes(&verdicts[&case.name]) || !seen.insert(&case.name) {
                 continue;
             }
             let Ok(abi) = case.abi_under(policy) else {

@@ -108,10 +108,10 @@ fn compilers(
     let features: Vec<String> = features.iter().map(|&name| name.to_owned()).collect();
     let flags = [feature_flags(&features), vec![optimize]].concat();
     let of = |reference: &Reference| Compiler::new(reference.with_flags(&flags), None);
-    let found = in_threads(references, at_once(), of, |_| ());
+    let results = in_threads(references, at_once(), of, |_| ());
     let mut compilers = Vec::new();
-    for (reference, found) in references.iter().zip(found) {
-        match found {
+    for (reference, result) in references.iter().zip(results) {
+        match result {
             Ok(compiler) => compilers.push(compiler),
             Err(error @ (VerifyError::Machine { .. } | VerifyError::Reference(_))) => {
                 let (flags, why) = (flags.join(" "), error.to_string());
@@ -148,22 +148,22 @@ fn sample(count: u64, shrinks: usize) -> Result<Campaign> {
 /// Checks that a difference is found and minimized under the policy of another compiler.
 fn wrong_policy(reference: &Reference) -> Result<Result<(), String>> {
     let compiler = Compiler::new(reference.clone(), Some(another_policy(reference)))?;
-    let found = |plan: &Campaign| -> Result<Vec<Finding>> {
+    let findings = |plan: &Campaign| -> Result<Vec<Finding>> {
         let results = fuzz::run(plan, std::slice::from_ref(&compiler), |_, _| Ok(()))?;
         let of_each = results.compilers.into_iter();
         Ok(of_each.flat_map(|tally| tally.failures).collect())
     };
-    let large = found(&sample(100, 0)?)?.into_iter();
-    let Some(large) = large.max_by_key(|found| found.block.len()) else {
+    let large = findings(&sample(100, 0)?)?.into_iter();
+    let Some(large) = large.max_by_key(|finding| finding.block.len()) else {
         return Ok(Err("a wrong policy was not noticed".to_owned()));
     };
     let mut words = large.again.split(' ').skip_while(|word| *word != "--first");
     let number: u64 = words.nth(1).ok_or("the finding has no number")?.parse()?;
-    let small = found(&Campaign {
+    let small = findings(&Campaign {
         numbers: number..number + 1,
         ..sample(100, 1)?
     })?;
-    let small = small.into_iter().next().map(|found| found.block);
+    let small = small.into_iter().next().map(|finding| finding.block);
     let small = small.unwrap_or_default();
     if small.len() >= large.block.len() || !(1..=8).contains(&small.lines().count()) {
         let why = format!("the finding was not minimized:\n{}{small}", large.block);

@@ -128,7 +128,7 @@ fn compare(fact: &ZigNumber) -> Result<(), String> {
 }
 
 fn report<'a>(
-    all: &[Unit<'_>],
+    units: &[Unit<'_>],
     outcomes: impl Iterator<Item = (&'a CompiledUnit, Vec<CaseVerdict>)>,
     expected: &Expected,
     suite: &mut Suite,
@@ -137,7 +137,7 @@ fn report<'a>(
     let mut n_calls = 0;
     let mut met: BTreeMap<(&str, String), usize> = BTreeMap::new();
     for (one, verdicts) in outcomes {
-        let unit = &all[one.part];
+        let unit = &units[one.part];
         // One direction stands after the other.
         for ((subject, case), mut outcome) in unit.cases.iter().cycle().zip(verdicts) {
             let direction = outcome.direction;
@@ -174,7 +174,7 @@ fn report<'a>(
 
 /// Runs the negative controls. Under clang's profile the blocks of Zig's own bits must differ, and
 /// so must a number of a layout that is changed by one.
-fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite) -> Result<()> {
+fn controls(units: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite) -> Result<()> {
     for unit in &mut compiled {
         unit.policy = Policy::CLANG;
         for (case, missing) in unit.cases.iter().zip(&mut unit.missing) {
@@ -188,7 +188,7 @@ fn controls(all: &[Unit<'_>], mut compiled: Vec<CompiledUnit>, suite: &mut Suite
         .iter()
         .zip(cross_compilers::run(&compiled, Mistake::NONE)?)
     {
-        let engine = format!("{} control", engine(&all[unit.part]));
+        let engine = format!("{} control", engine(&units[unit.part]));
         for one in verdicts {
             let noticed = match (one.direction, &one.verdict) {
                 (Direction::Callee, _) | (_, Verdict::NotRun(_)) => continue,

@@ -48,12 +48,12 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let Some((zig, frame)) = zig_and_frame(suite) else {
         return Ok(());
     };
-    let mut asked = cases::at_boundaries()?;
-    asked.extend(cases::random(
+    let mut cases = cases::at_boundaries()?;
+    cases.extend(cases::random(
         number("CABI_RANDOM_SEED", 1)?,
         number("CABI_RANDOM_COUNT", 200)?,
     ));
-    asked.retain(|case| suite.wants(&case.name));
+    cases.retain(|case| suite.wants(&case.name));
     let mut of_win64 = cases::of_win64();
     of_win64.retain(|case| suite.wants(&case.name));
     let mut setups = Vec::new();
@@ -63,11 +63,11 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             suite.report.not_run(&setup.name(), "all", &why);
             continue;
         }
-        let asked = match *setup.convention == X86_64_WIN64 {
+        let cases = match *setup.convention == X86_64_WIN64 {
             true => &of_win64,
-            false => &asked,
+            false => &cases,
         };
-        let cases = setup.cases(asked, suite);
+        let cases = setup.cases(cases, suite);
         let compiler = Compiler {
             policy: Policy::GCC,
             level: setup.level,
@@ -85,17 +85,17 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         );
         setups.push((setup, compiler, subject));
     }
-    let all = setups.iter().enumerate();
-    let all = all.map(|(part, (_, compiler, subject))| {
+    let units = setups.iter().enumerate();
+    let units = units.map(|(part, (_, compiler, subject))| {
         let entries = subject.cases.iter().map(|case| (subject, case));
         unit(part, compiler, "", entries.collect())
     });
-    let compiled = compile(&all.collect::<Vec<_>>(), |unit, case, why| {
+    let compiled = compile(&units.collect::<Vec<_>>(), |unit, case, why| {
         let engine = setups[unit.part].0.name();
         (suite.report).outcome(&engine, &case.name, Err(why.to_string()));
     })?;
-    for one in &compiled {
-        setups[one.part].0.run(one, suite)?;
+    for unit in &compiled {
+        setups[unit.part].0.run(unit, suite)?;
     }
     Ok(())
 }
@@ -118,11 +118,11 @@ impl Setup {
         }
     }
 
-    /// Returns the cases of `asked` that the convention has places for. The rest is counted by
+    /// Returns the cases of `candidates` that the convention has places for. The rest is counted by
     /// reason.
-    fn cases(self, asked: &[Case], suite: &mut Suite) -> Vec<Case> {
+    fn cases(self, candidates: &[Case], suite: &mut Suite) -> Vec<Case> {
         let (mut cases, mut refused) = (Vec::new(), BTreeMap::<String, usize>::new());
-        for (i, case) in asked.iter().enumerate() {
+        for (i, case) in candidates.iter().enumerate() {
             if let Err(why) = self.placed(case) {
                 let why = why.to_string();
                 let why = why.split_once(": ").map_or(why.as_str(), |(_, why)| why);
@@ -158,8 +158,8 @@ impl Setup {
         {
             let engine = format!("{name} {}", direction.name());
             let verdict = match verdict {
-                Verdict::Differs(found) | Verdict::SelfInconsistent(found) => {
-                    Verdict::Differs(found.inside(&case.prototype.signature().to_string()))
+                Verdict::Differs(difference) | Verdict::SelfInconsistent(difference) => {
+                    Verdict::Differs(difference.inside(&case.prototype.signature().to_string()))
                 }
                 other => other,
             };

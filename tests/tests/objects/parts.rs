@@ -89,10 +89,10 @@ fn run(system: &System<'_>, link: &str, functions: &[Function], control: i32) {
         write("callees.c", [TYPES, &callees, CALLER].concat().as_bytes());
         write("main.c", MAIN.as_bytes());
         write("relays.o", &object(system.triple, functions, is_planned));
-        let Some(made) = system.commands(folder.path(), link) else {
+        let Some(linked) = system.commands(folder.path(), link) else {
             return;
         };
-        made.unwrap();
+        linked.unwrap();
         let Some(ended) = system.run(folder.path(), wine.path()) else {
             return;
         };

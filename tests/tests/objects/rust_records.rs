@@ -93,15 +93,15 @@ fn call_with(
     let mut args = vec![Arg::value(constant(builder, I64, 0))];
     args.extend(vec![zero; n]);
     args.push(Arg::parts(parts));
-    let taken = lower.call(module, builder, &take, &args, Ret::Value);
-    taken.unwrap().value().unwrap()
+    let result = lower.call(module, builder, &take, &args, Ret::Value);
+    result.unwrap().value().unwrap()
 }
 
 /// Returns the object file of the calls, and the C program that has the functions.
 fn program(triple: &str, in_parts: &[usize], small: PartsValue) -> (Vec<u8>, String) {
     let (mut module, lower) = module(triple);
     let (mut c, mut main) = (TYPES.to_owned(), String::new());
-    let own = FnSig::new([], Type::I32);
+    let sig = FnSig::new([], Type::I32);
     for (i, n) in in_parts.iter().flat_map(|i| BEFORE.map(|n| (i, n))) {
         let (name, parts, layout) = RECORDS[*i];
         let value = record(parts, layout);
@@ -109,7 +109,7 @@ fn program(triple: &str, in_parts: &[usize], small: PartsValue) -> (Vec<u8>, Str
         exported(
             &mut module,
             &format!("call_{name}{n}"),
-            &own,
+            &sig,
             |module, builder, _| call(module, &lower, builder, (&take, &value, n)),
         );
         let doubles = "double, ".repeat(n);
@@ -122,7 +122,7 @@ fn program(triple: &str, in_parts: &[usize], small: PartsValue) -> (Vec<u8>, Str
         ..PartsSignature::default()
     };
     let give = give.fn_sig(lower.target()).unwrap();
-    exported(&mut module, "call_give", &own, |module, builder, _| {
+    exported(&mut module, "call_give", &sig, |module, builder, _| {
         let callee = lower.declare_import(module, "give", &give).unwrap();
         let to = lower.slot(builder, give.result()).unwrap();
         lower
@@ -185,14 +185,14 @@ fn half_in_a_double() {
     };
     let (mut module, lower) = module(system.triple);
     let value = PartsValue::new(&[F64], 2, 2);
-    let own = FnSig::new([], Type::I32);
+    let sig = FnSig::new([], Type::I32);
     let mut c = "typedef struct { _Float16 x; } half;\n".to_owned();
     for n in [7, 8] {
         let take = format!("take{n}");
         exported(
             &mut module,
             &format!("call{n}"),
-            &own,
+            &sig,
             |module, builder, _| {
                 let bits = builder.ins().iconst(clif_type(I64), 0x7fff_3c00);
                 let bits = builder

@@ -52,7 +52,7 @@ pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec
         false => "__gxx_personality_v0",
     });
     let personality = personality.cleanup(0).catches(1, "_ZTIi");
-    let mut own = UnwindTables::new(module.isa(), Some(personality)).unwrap();
+    let mut unwind = UnwindTables::new(module.isa(), Some(personality)).unwrap();
     let is_wanted = |name: &str| tables != Tables::Without(name);
     let text = include_str!("unwind.clif");
     let text = match is_windows {
@@ -70,21 +70,21 @@ pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec
         let mut ctx = Context::for_function(func);
         module.define_function(id, &mut ctx).unwrap();
         if is_wanted(&name) {
-            own.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
+            unwind.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
         }
     }
     if triple.contains("linux") {
         let (id, ctx) = entered(&mut module);
         if is_wanted("entered") {
-            own.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
+            unwind.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
         }
     }
     if is_wanted("stubs") {
-        own.add_stubs(module.isa(), module.declarations())?;
+        unwind.add_stubs(module.isa(), module.declarations())?;
     }
     let mut product = module.finish();
     if !matches!(tables, Tables::Own | Tables::None) {
-        own.write_object(&mut product)?;
+        unwind.write_object(&mut product)?;
     }
     Ok(product.emit().unwrap())
 }
@@ -154,8 +154,8 @@ fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
         let [g, n] = [0, 1].map(|i| entry.value(builder, i).unwrap());
         let lower = Lowering::new(module.isa()).unwrap();
         let sig = FnSig::new([Type::I32], Type::I32);
-        let got = lower.call_sig(module, builder, g, &sig, &[Arg::value(n)], Ret::Value);
-        got.unwrap().value().unwrap()
+        let result = lower.call_sig(module, builder, g, &sig, &[Arg::value(n)], Ret::Value);
+        result.unwrap().value().unwrap()
     })
 }
 

@@ -118,14 +118,14 @@ fn windows_restores_registers() {
     let Some(caught) = on_windows(Tables::Without("")) else {
         return;
     };
-    let kept = "11 22 33 44 55 66 77, 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5 9.5 10.5";
-    let all: String = (1..=14).map(|n| format!("{n}: {kept}\r\n")).collect();
-    assert_eq!(caught, all);
+    let registers = "11 22 33 44 55 66 77, 1.5 2.5 3.5 4.5 5.5 6.5 7.5 8.5 9.5 10.5";
+    let expected: String = (1..=14).map(|n| format!("{n}: {registers}\r\n")).collect();
+    assert_eq!(caught, expected);
     // The control: without its table `one` is taken for a leaf, and the registers that it has saved
     // are lost.
     let without = on_windows(Tables::Without("one")).unwrap();
     let is_wrong = |(own, right): &(&str, &str)| own != right;
-    let wrong = without.lines().zip(all.lines()).filter(is_wrong);
+    let wrong = without.lines().zip(expected.lines()).filter(is_wrong);
     let wrong: Vec<&str> = wrong.map(|(own, _)| own).collect();
     let starts: Vec<&str> = wrong.iter().map(|own| &own[..2]).collect();
     assert_eq!(starts, ["5:", "6:"], "{without}");
@@ -144,8 +144,8 @@ fn windows_enters_handlers() {
     let Some(text) = on_windows(Tables::Without("")) else {
         return;
     };
-    let wanted = PRINTED.replace("entered 8\n", "");
-    assert_eq!(text.replace("\r\n", "\n"), wanted);
+    let expected = PRINTED.replace("entered 8\n", "");
+    assert_eq!(text.replace("\r\n", "\n"), expected);
     // The controls.
     for name in ["catch_all", "catch_int", "cleanup"] {
         let without = on_windows(Tables::Without(name)).unwrap();

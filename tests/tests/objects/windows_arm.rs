@@ -214,20 +214,20 @@ fn pushes(unwind: &str, code: &str) -> Result<Vec<String>, String> {
         Some((u64::from_str_radix(at.trim(), 16).ok()?, plain(text)))
     };
     let code: BTreeMap<u64, String> = code.lines().filter_map(instruction).collect();
-    let (mut rest, mut all, mut function) = (code.clone(), Vec::new(), 0..0);
-    for own in records(unwind) {
-        rest.retain(|at, text| !own.code.contains(at) && text != "udf #0");
+    let (mut rest, mut pushes, mut function) = (code.clone(), Vec::new(), 0..0);
+    for record in records(unwind) {
+        rest.retain(|at, text| !record.code.contains(at) && text != "udf #0");
         // The body of a function comes after its prologue, which has few instructions.
-        let has_prologue = own.codes.first().is_none_or(|code| code != "end_c");
-        if has_prologue || own.code.start != function.end {
-            function = own.code.clone();
+        let has_prologue = record.codes.first().is_none_or(|code| code != "end_c");
+        if has_prologue || record.code.start != function.end {
+            function = record.code.clone();
         }
-        let found = own.pushes(&code, function.start);
-        let found = found.ok_or_else(|| format!("at {:x?}: {:?}", own.code, own.codes))?;
-        all.extend(found.into_iter().cloned());
+        let saves = record.pushes(&code, function.start);
+        let saves = saves.ok_or_else(|| format!("at {:x?}: {:?}", record.code, record.codes))?;
+        pushes.extend(saves.into_iter().cloned());
     }
     match rest.is_empty() {
-        true => Ok(all),
+        true => Ok(pushes),
         false => Err(format!("{rest:?}")),
     }
 }

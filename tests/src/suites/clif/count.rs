@@ -60,8 +60,8 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
     let lower = Lowering::new(engine.isa())?;
     let config = engine.isa().frontend_config();
     let mut table = String::from("instructions of a shim:   lowered  by hand");
-    let all = measured()?;
-    for measured in &all {
+    let signatures = measured()?;
+    for measured in &signatures {
         let func = shims::shim(&mut engine, &lower, config, &measured.sig)?;
         let now = disassembly(engine.isa(), func)?;
         let by_hand = match &measured.hand {
@@ -71,17 +71,17 @@ pub(crate) fn run(report: &mut Report) -> Result<()> {
         let (n, n_by_hand) = (count(&now), by_hand.as_deref().map(count));
         let hand = n_by_hand.map_or_else(|| "-".to_owned(), |n| n.to_string());
         table.push_str(&format!("\n  {:<23} {n:>7} {hand:>8}", measured.name));
-        let kept = held(measured, &now);
-        report.outcome("clif shim", measured.name, kept);
-        if let Some(same) = &measured.same_code {
-            let same = disassembly(engine.isa(), same.function(config)?)?;
+        let outcome = held(measured, &now);
+        report.outcome("clif shim", measured.name, outcome);
+        if let Some(same_code) = &measured.same_code {
+            let same_code = disassembly(engine.isa(), same_code.function(config)?)?;
             // In whichever order it loads.
             let sorted = |text: &str| {
                 let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
                 lines.sort();
                 lines
             };
-            let (is_same, why) = (sorted(&same) == sorted(&now), both(&same, &now));
+            let (is_same, why) = (sorted(&same_code) == sorted(&now), both(&same_code, &now));
             report.check("clif by hand, the same code", measured.name, is_same, why);
         }
         if let Some(by_hand) = by_hand.filter(|_| !COPIED_BY_HAND.contains(&measured.name)) {
@@ -108,8 +108,8 @@ fn held(measured: &MeasuredSignature, now: &str) -> std::result::Result<(), Stri
 /// Returns an error with both texts if `now` has more instructions than `before`.
 fn no_longer(before: &str, now: &str, which: &str) -> std::result::Result<(), String> {
     match (count(before), count(now)) {
-        (most, n) if n > most => Err(format!(
-            "{n} instructions, {most} {which}\n{}",
+        (n_before, n) if n > n_before => Err(format!(
+            "{n} instructions, {n_before} {which}\n{}",
             both(before, now)
         )),
         _ => Ok(()),
@@ -121,15 +121,15 @@ fn controls(report: &mut Report, engine: &Engine) -> Result<()> {
     if is_blessed() {
         return Ok(());
     }
-    let all = measured()?;
+    let signatures = measured()?;
     for (name, worse, text) in WORSE {
-        let of_name = all.iter().find(|measured| measured.name == name);
+        let of_name = signatures.iter().find(|measured| measured.name == name);
         let measured = of_name.ok_or("a control of no signature")?;
         let hand = Hand::of(text).ok_or("a control without a call")?;
         let func = hand.function(engine.isa().frontend_config())?;
         let now = disassembly(engine.isa(), func)?;
-        let kept = fs::read_to_string(path(measured)).unwrap_or_default();
-        let is_longer = no_longer(&kept, &now, "in the text that is kept").is_err();
+        let stored = fs::read_to_string(path(measured)).unwrap_or_default();
+        let is_longer = no_longer(&stored, &now, "in the text that is kept").is_err();
         let noticed = is_longer && held(measured, &now).is_err();
         report.check("clif shim controls", worse, noticed, "it was not noticed");
     }

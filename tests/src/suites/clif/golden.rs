@@ -27,12 +27,12 @@ pub(crate) fn run(report: &mut Report) -> suite::Result<()> {
     let lower = Lowering::new(engine.isa())?;
     let config = engine.isa().frontend_config();
     let texts = texts(&subjects, (&lower, config), report);
-    let mut kept = files(&folder().join("clif"), "clif")?;
-    kept.sort();
-    if kept.len() != N_FILES {
-        return Err(format!("{} files of CLIF, not {N_FILES}", kept.len()).into());
+    let mut paths = files(&folder().join("clif"), "clif")?;
+    paths.sort();
+    if paths.len() != N_FILES {
+        return Err(format!("{} files of CLIF, not {N_FILES}", paths.len()).into());
     }
-    for path in kept {
+    for path in paths {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let outcome = match texts.get(&*name) {
             None if subjects.is_empty() => continue,
@@ -60,8 +60,8 @@ fn texts<'c>(
             let Ok(sig) = case.sig(subject.block.policy) else {
                 continue;
             };
-            let own = match function(lower, config, &sig) {
-                Ok(own) => own.to_string(),
+            let clif = match function(lower, config, &sig) {
+                Ok(func) => func.to_string(),
                 Err(error) => {
                     let _ = writeln!(text, "\n; refused: {error}");
                     continue;
@@ -71,12 +71,12 @@ fn texts<'c>(
             if sizes.chain([sig.result().size()]).all(|size| size <= 64) {
                 // Values that the function's own signature has in memory are there already: it
                 // copies nothing.
-                let body = own.split_once('\n').map_or("", |(_, body)| body);
+                let body = clif.split_once('\n').map_or("", |(_, body)| body);
                 let copies = body.contains("memcpy") || body.contains("sarg");
-                let outcome = if copies { Err(own.clone()) } else { Ok(()) };
+                let outcome = if copies { Err(clif.clone()) } else { Ok(()) };
                 report.outcome("clif no memcpy", &case.name, outcome);
             }
-            text = format!("{text}\n{own}");
+            text = format!("{text}\n{clif}");
         }
         out.insert(subject.block.name.as_str(), text);
     }

@@ -31,15 +31,13 @@ pub(in crate::suites) fn hold<'f>(
         let (compiler, target) = (engine.compiler.name, &engine.machine.target);
         if let Some((version, facts)) = measured(compiler, target) {
             engine.hold(&version, |one| facts.get(&*one.name).copied(), suite)?;
-            let others = engines
+            let peers = engines
                 .iter()
                 .filter(|other| other.compiler.name == compiler && other.machine.target == *target);
-            let asked = others
-                .filter_map(|one| one.machine.directed.get())
-                .flatten();
-            let asked: BTreeSet<&str> = asked.map(|one| &*one.name).collect();
-            let left = facts.keys().filter(|name| !asked.contains(*name));
-            lost.extend(left.map(|name| format!("{compiler}: {name}")));
+            let questions = peers.filter_map(|one| one.machine.directed.get()).flatten();
+            let names: BTreeSet<&str> = questions.map(|one| &*one.name).collect();
+            let unused = facts.keys().filter(|name| !names.contains(*name));
+            lost.extend(unused.map(|name| format!("{compiler}: {name}")));
         }
     }
     let why = format!("no convention of tests/corpus/conventions.txt has the cases {lost:?}");
@@ -58,8 +56,8 @@ pub(super) fn ask(machines: &[Machine], subjects: &[Subject]) {
 
 /// Returns a question about each case of the machine's target and convention.
 fn questions(machine: &Machine, subjects: &[Subject]) -> Vec<Question> {
-    let own = subjects.iter().filter(|one| one.target == machine.target);
-    let cases = own.flat_map(|subject| subject.cases.iter().map(move |case| (subject, case)));
+    let subjects = subjects.iter().filter(|one| one.target == machine.target);
+    let cases = subjects.flat_map(|subject| subject.cases.iter().map(move |case| (subject, case)));
     let cases = cases.filter(|(_, case)| {
         let convention = case.prototype.convention.or(machine.target.convention());
         convention.is_some_and(|own| own.name == machine.convention.name)

@@ -67,7 +67,7 @@ impl FactsFile {
         let first = rest.lines().next();
         let refused = first.and_then(|line| line.strip_prefix(REFUSED)?.split_once(':'));
         let refused = match refused {
-            Some((kept, names)) if kept == hash(names, "") => names,
+            Some((stored, names)) if stored == hash(names, "") => names,
             Some(_) => return Err("the refused cases are not those that were measured".to_owned()),
             None => "",
         };
@@ -117,17 +117,17 @@ impl FactsFile {
         version: &str,
         cases: impl Iterator<Item = (&'t str, &'t str, Option<String>)>,
     ) -> String {
-        let (mut refused, mut all) = (String::new(), String::new());
+        let (mut refused, mut rows) = (String::new(), String::new());
         for (name, text, lines) in cases {
             let _ = match lines {
-                Some(lines) => write!(all, "== {name} {}\n{lines}", hash(text, &lines)),
+                Some(lines) => write!(rows, "== {name} {}\n{lines}", hash(text, &lines)),
                 None => write!(refused, " {name}"),
             };
         }
         if !refused.is_empty() {
             refused = format!("{REFUSED}{}:{refused}\n", hash(&refused, ""));
         }
-        format!("# {version}\n{refused}{all}")
+        format!("# {version}\n{refused}{rows}")
     }
 
     /// Reports whether the file at `path` has the facts of `text`, if they are of the same version
@@ -142,40 +142,40 @@ impl FactsFile {
             held(path, text)?;
         }
         let (stored, now) = (Self::read(path)?, Self::parse(text)?);
-        let (kept, version) = (&stored.version, &now.version);
-        if kept == version {
+        let (old, version) = (&stored.version, &now.version);
+        if old == version {
             let outcome = stored.holds(&now);
             suite.report.outcome(engine, "facts", outcome);
         } else {
-            let why = format!("the stored facts are of {kept}, the compiler is {version}");
+            let why = format!("the stored facts are of {old}, the compiler is {version}");
             suite.report.absent(engine, &why);
         }
         Ok(())
     }
 
-    /// Returns the lines of the cases `asked`, each with its name and its text; `None` for one that
+    /// Returns the lines of `cases`, each with its name and its text; `None` for one that
     /// the compiler refuses.
     ///
     /// # Errors
     /// The file lacks a case, has one with another text or other lines than were measured, or has
-    /// one that is not among `asked`.
+    /// one that is not among `cases`.
     fn lines<'t>(
         mut self,
-        asked: impl Iterator<Item = (&'t str, &'t str)>,
+        cases: impl Iterator<Item = (&'t str, &'t str)>,
     ) -> Result<Vec<Option<String>>, String> {
         let line = |(name, text): (&str, &str)| match self.cases.remove(name) {
-            Some((kept, lines)) if kept == hash(text, &lines) => Ok(Some(lines)),
+            Some((stored, lines)) if stored == hash(text, &lines) => Ok(Some(lines)),
             Some(_) => Err(format!(
                 "case {name} was measured with another text or other facts; measure again: CABI_BLESS=1 cargo test -p cabi-tests --test suites -- conventions probe layout"
             )),
             None if self.refused.remove(name) => Ok(None),
             None => Err(format!("case {name} is missing")),
         };
-        let all = asked.map(line).collect::<Result<_, _>>()?;
+        let lines = cases.map(line).collect::<Result<_, _>>()?;
         let unused = self.cases.keys().chain(&self.refused);
         let unused: Vec<&str> = unused.map(String::as_str).collect();
         match unused.first() {
-            None => Ok(all),
+            None => Ok(lines),
             Some(first) => Err(format!(
                 "{} cases of the file are unused, the first is {first}",
                 unused.len()
@@ -183,11 +183,11 @@ impl FactsFile {
         }
     }
 
-    /// Reads the file at `path`. Returns the lines of the cases `asked`, as [`lines`](Self::lines)
+    /// Reads the file at `path`. Returns the lines of `cases`, as [`lines`](Self::lines)
     /// does. The file without a case, and without the last word of one, must be noticed.
     pub(in crate::suites) fn compared_lines<'t>(
         path: &Path,
-        asked: impl Iterator<Item = (&'t str, &'t str)> + Clone,
+        cases: impl Iterator<Item = (&'t str, &'t str)> + Clone,
         engine: &str,
         suite: &mut Suite,
     ) -> Result<Vec<Option<String>>> {
@@ -201,14 +201,14 @@ impl FactsFile {
         }
         let controls = [
             ("a word left out of a new file", stored.holds(&altered)),
-            ("a word left out", altered.lines(asked.clone()).map(drop)),
-            ("a case left out", shortened.lines(asked.clone()).map(drop)),
+            ("a word left out", altered.lines(cases.clone()).map(drop)),
+            ("a case left out", shortened.lines(cases.clone()).map(drop)),
         ];
         for (what, outcome) in controls {
             let control = format!("{engine} control");
             (suite.report).check(&control, what, outcome.is_err(), "was not noticed");
         }
-        let lines = stored.lines(asked);
+        let lines = stored.lines(cases);
         Ok(lines.map_err(|why| format!("{}: {why}", path.display()))?)
     }
 }
@@ -245,12 +245,12 @@ impl Engine<'_> {
         suite: &mut Suite,
     ) -> Result<()> {
         let questions = DrawnQuestions::with_directed(self, (SEED, self.machine.stored)).questions;
-        let cases = questions.iter().map(|one| {
-            let lines = facts(one).map(|facts| match facts {
+        let cases = questions.iter().map(|question| {
+            let lines = facts(question).map(|facts| match facts {
                 Ok(facts) => facts.to_stored(),
                 Err(why) => format!("{ENDED}{why}\n"),
             });
-            (&*one.name, &*one.text, lines)
+            (&*question.name, &*question.text, lines)
         });
         let text = FactsFile::text(version, cases);
         FactsFile::hold(&self.stored_at(), &text, &self.name, suite)
@@ -258,9 +258,9 @@ impl Engine<'_> {
 
     pub(super) fn check_stored(&self, suite: &mut Suite) -> Result<()> {
         let drawn = DrawnQuestions::with_directed(self, (SEED, self.machine.stored));
-        let asked = drawn.questions.iter();
-        let asked = asked.map(|one| (&*one.name, &*one.text));
-        let lines = FactsFile::compared_lines(&self.stored_at(), asked, &self.name, suite)?;
+        let cases = drawn.questions.iter();
+        let cases = cases.map(|question| (&*question.name, &*question.text));
+        let lines = FactsFile::compared_lines(&self.stored_at(), cases, &self.name, suite)?;
         let facts = lines.iter().map(|lines| {
             let lines = lines.as_ref()?;
             Some(match lines.strip_prefix(ENDED) {

@@ -63,9 +63,9 @@ impl Dialect {
     }
 
     /// Returns a structure of several.
-    fn structure(&self, all: &[usize], target: &Target) -> Option<(String, Type)> {
+    fn structure(&self, scalars: &[usize], target: &Target) -> Option<(String, Type)> {
         let (mut names, mut record) = (Vec::new(), RecordBuilder::structure("several"));
-        for (i, of) in all.iter().enumerate() {
+        for (i, of) in scalars.iter().enumerate() {
             let (name, ty) = self.scalar(*of, target);
             names.push(name);
             record = record.field(&format!("m{i}"), ty);
@@ -109,11 +109,11 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
     let [most_args, most_results] = dialect.most;
     let args: Vec<Vec<usize>> = (0..1 + random.below(most_args))
         .map(|_| {
-            let more = match !dialect.is_c && random.chance(10) {
+            let extra = match !dialect.is_c && random.chance(10) {
                 true => 1 + random.below(2),
                 false => 0,
             };
-            (0..=more).map(|_| scalar(&mut random)).collect()
+            (0..=extra).map(|_| scalar(&mut random)).collect()
         })
         .collect();
     let results: Vec<usize> = (0..random.below(most_results))
@@ -121,13 +121,13 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
         .collect();
     let variadic = random.chance(20) && dialect.is_c;
     let nest = (random.chance(33) && dialect.is_c && !variadic && args.len() > 1).then_some(1);
-    let drawn = DrawnShape {
+    let shape = DrawnShape {
         args,
         results,
         variadic,
         nest,
     };
-    build(dialect, target, usize::try_from(index).ok()?, drawn)
+    build(dialect, target, usize::try_from(index).ok()?, shape)
 }
 
 /// Returns each scalar after none, one, two of each scalar, until all registers are filled. It is
@@ -136,7 +136,7 @@ fn draw(dialect: &Dialect, target: &Target, seed: u64, index: u64) -> Option<Que
 fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question> {
     let n_scalars = dialect.scalars.len();
     let pairs = (0..n_scalars).flat_map(|before| (0..n_scalars).map(move |last| (before, last)));
-    let mut all = Vec::new();
+    let mut questions = Vec::new();
     for (n, (before, last)) in
         (0..dialect.fill + 2).flat_map(|n| pairs.clone().map(move |pair| (n, pair)))
     {
@@ -145,25 +145,25 @@ fn boundaries(dialect: &Dialect, target: &Target, first: usize) -> Vec<Question>
         if !dialect.is_c {
             args.push(vec![before, last]);
         }
-        let drawn = DrawnShape {
+        let shape = DrawnShape {
             args,
             results: vec![last; n % 6],
             variadic: dialect.is_c && n % 3 == 1,
             nest: (dialect.is_c && n % 3 == 2).then_some(1),
         };
-        all.extend(build(dialect, target, first + all.len(), drawn));
+        questions.extend(build(dialect, target, first + questions.len(), shape));
     }
-    all
+    questions
 }
 
 /// Builds question number `n` of the drawn contents.
-fn build(dialect: &Dialect, target: &Target, n: usize, drawn: DrawnShape) -> Option<Question> {
+fn build(dialect: &Dialect, target: &Target, n: usize, shape: DrawnShape) -> Option<Question> {
     let DrawnShape {
         mut args,
         results,
         variadic,
         nest,
-    } = drawn;
+    } = shape;
     if variadic {
         // Unnamed values have been promoted.
         args.iter_mut()
@@ -175,8 +175,8 @@ fn build(dialect: &Dialect, target: &Target, n: usize, drawn: DrawnShape) -> Opt
     let mut params = Vec::new();
     for arg in &args {
         let (text, ty) = match arg[..] {
-            [one] => {
-                let (name, ty) = dialect.scalar(one, target);
+            [scalar] => {
+                let (name, ty) = dialect.scalar(scalar, target);
                 (name.to_owned(), ty)
             }
             _ => dialect.structure(arg, target)?,
@@ -186,11 +186,11 @@ fn build(dialect: &Dialect, target: &Target, n: usize, drawn: DrawnShape) -> Opt
     }
     let (result, ret) = match &results[..] {
         [] => ("void".to_owned(), Type::VOID),
-        all => dialect.structure(all, target)?,
+        scalars => dialect.structure(scalars, target)?,
     };
     let text = text(dialect, n, &types, &result, nest, variadic);
-    let named = if variadic { 1 } else { args.len() };
-    let unnamed = params.split_off(named);
+    let n_named = if variadic { 1 } else { args.len() };
+    let unnamed = params.split_off(n_named);
     let sig = FnSig::new(params, ret);
     let sig = match variadic {
         true => sig.variadic().at_call(unnamed).ok()?,
@@ -211,7 +211,7 @@ fn text(
 ) -> String {
     let cc = dialect.convention;
     let list = |name: &dyn Fn(usize) -> String| -> String {
-        let one = |(i, ty): (usize, &String)| {
+        let param = |(i, ty): (usize, &String)| {
             let nest = if nest == Some(i) { " nest" } else { "" };
             let extended = match ty.as_str() {
                 "i8" | "i16" if dialect.is_c => " signext",
@@ -219,8 +219,8 @@ fn text(
             };
             format!("{ty}{extended}{nest}{}", name(i))
         };
-        let all = types.iter().enumerate().map(one);
-        all.collect::<Vec<_>>().join(", ")
+        let params = types.iter().enumerate().map(param);
+        params.collect::<Vec<_>>().join(", ")
     };
     let (mut globals, mut loads, mut stores) = (String::new(), String::new(), String::new());
     for (i, ty) in types.iter().enumerate() {

@@ -62,8 +62,8 @@ impl Machine {
             vectors: false,
             ..self.absent
         };
-        let all = states_for_machine(&with_vectors, measure);
-        let all = questions(&all, &self.target, first);
+        let signatures = states_for_machine(&with_vectors, measure);
+        let all = questions(&signatures, &self.target, first);
         all.filter(|one| self.abi(self.convention, one).is_ok())
             .collect()
     }
@@ -114,8 +114,8 @@ impl Compiler {
 
     /// Returns the program and all its flags.
     pub(super) fn command_line(&self) -> (&str, Vec<&str>) {
-        let (program, own) = self.words();
-        (program, [&own[..], &FLAGS].concat())
+        let (program, options) = self.words();
+        (program, [&options[..], &FLAGS].concat())
     }
 }
 
@@ -150,13 +150,13 @@ const CORPUS: Signatures = Signatures {
 /// Calls of functions without a prototype, with values at some of the boundaries of registers.
 fn unprototyped(absent: &Absent, target: &Target, first: usize) -> Vec<Question> {
     let variadic = boundaries_for_machine(absent).into_iter();
-    let calls = variadic.filter_map(|one| {
-        let params = [one.params, one.unnamed?].concat();
+    let calls = variadic.filter_map(|signature| {
+        let params = [signature.params, signature.unnamed?].concat();
         let unnamed = None;
         Some(CSignature {
             params,
             unnamed,
-            ..one
+            ..signature
         })
     });
     let questions = calls.step_by(UNPROTOTYPED_STRIDE).zip(first..);
@@ -207,8 +207,8 @@ pub(super) fn all() -> Result<Vec<Machine>, String> {
         let (block, before) = blocks.split_last_mut().ok_or_else(wrong)?;
         if key == "like" {
             let mut before = before.iter();
-            let other = before.find(|other| other.name == value);
-            block.keys.extend_from_slice(&other.ok_or_else(wrong)?.keys);
+            let base = before.find(|base| base.name == value);
+            block.keys.extend_from_slice(&base.ok_or_else(wrong)?.keys);
         } else if is_known(key) && named.all(is_known) {
             block.keys.push((key, value));
         } else {
@@ -265,8 +265,8 @@ impl Block {
 
     fn machine(&self) -> Result<Machine, String> {
         let name = self.get("convention").unwrap_or(self.name);
-        let known = conventions().iter().find(|known| known.name == name);
-        let known = known.map(|known| known.convention);
+        let shipped = conventions().iter().find(|shipped| shipped.name == name);
+        let shipped = shipped.map(|shipped| shipped.convention);
         let not_shipped = Some(&i386::I386).filter(|own| own.name == name);
         let target = Target::named(self.required("target")?);
         let floats = match self.required("floats")? {
@@ -293,7 +293,7 @@ impl Block {
             .collect();
         Ok(Machine {
             name: self.name,
-            convention: known.or(not_shipped).ok_or("unknown convention")?,
+            convention: shipped.or(not_shipped).ok_or("unknown convention")?,
             target: target.map_err(|why| why.to_string())?,
             features: Features::from(floats),
             signatures,
@@ -365,7 +365,7 @@ impl Block {
 
 /// Returns the types of a list, each with what stands for it.
 fn replacements(list: &'static str) -> Result<&'static [(&'static str, &'static str)], String> {
-    let all = list.split(", ").map(|one| one.split_once(" = "));
-    let all: Option<Vec<_>> = all.collect();
-    Ok(all.ok_or("a type without a replacement")?.leak())
+    let pairs = list.split(", ").map(|one| one.split_once(" = "));
+    let pairs: Option<Vec<_>> = pairs.collect();
+    Ok(pairs.ok_or("a type without a replacement")?.leak())
 }

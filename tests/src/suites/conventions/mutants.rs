@@ -44,9 +44,9 @@ impl Engine<'_> {
         suite: &mut Suite,
     ) {
         let convention = self.machine.convention;
-        let all = mutations::of(convention, self.machine.features).into_iter();
+        let mutations = mutations::of(convention, self.machine.features).into_iter();
         let is_noticed = |sides: &[Verdict; 2]| sides.iter().any(differs);
-        let mut mutants: Vec<Mutant> = all
+        let mut mutants: Vec<Mutant> = mutations
             .map(|mutation| self.mutant(mutation, is_noticed, compiled, agreed))
             .collect();
         // Callees of variadic functions show their mutations as they run.
@@ -72,26 +72,26 @@ impl Engine<'_> {
         let all: Vec<_> = all
             .filter(|(question, _)| has_partial_bytes(question, convention))
             .collect();
-        let most = all.len().min(SHIFTED);
-        let asked: Vec<Question> = all[..most].iter().map(|one| one.0.clone()).collect();
-        let shifted = CompiledQuestions::new(&asked, tools, 1)?;
-        let outcomes = all[..most].iter();
+        let limit = all.len().min(SHIFTED);
+        let questions: Vec<Question> = all[..limit].iter().map(|one| one.0.clone()).collect();
+        let shifted = CompiledQuestions::new(&questions, tools, 1)?;
+        let outcomes = all[..limit].iter();
         let outcomes: Vec<_> = outcomes.map(|(one, abi)| shifted.check(one, abi)).collect();
         // Addresses of values that are no longer found end the callee's process.
         let is_noticed = |side: &Verdict| !matches!(side, Verdict::Passed(_));
         let n_of = |side: usize| outcomes.iter().filter(|one| is_noticed(&one[side])).count();
         let noticed = [0, 1].map(n_of);
         let note = format!(
-            "{} signatures with partly compared bytes; of {most}, {} callers and {} callees notice bit-fields that are one bit further on",
+            "{} signatures with partly compared bytes; of {limit}, {} callers and {} callees notice bit-fields that are one bit further on",
             all.len(),
             noticed[0],
             noticed[1],
         );
         self.note(&note, suite);
-        let is_few = most > 0 && noticed.contains(&0);
+        let is_few = limit > 0 && noticed.contains(&0);
         let outcome = match is_few {
             true => Err(format!(
-                "of {most} signatures, {noticed:?} callers and callees notice the shift"
+                "of {limit} signatures, {noticed:?} callers and callees notice the shift"
             )),
             false => Ok(()),
         };
@@ -106,18 +106,18 @@ impl Engine<'_> {
         compiled: &CompiledQuestions,
         questions: &[PlacedQuestion<'_>],
     ) -> Mutant {
-        let mut seen = Evidence::Nothing;
-        for (question, own) in questions {
-            match self.machine.moved(mutation, (question, own)) {
+        let mut evidence = Evidence::Nothing;
+        for (question, abi) in questions {
+            match self.machine.moved(mutation, (question, abi)) {
                 Some(Ok(broken)) if is_noticed(&compiled.check(question, &broken)) => {
-                    seen = Evidence::Places;
+                    evidence = Evidence::Places;
                     break;
                 }
-                Some(Err(_)) => seen = Evidence::Refused,
+                Some(Err(_)) => evidence = Evidence::Refused,
                 _ => {}
             }
         }
-        (mutation.name, seen)
+        (mutation.name, evidence)
     }
 
     /// Reports whether exactly those mutations are not seen that the list has, with a reason.
@@ -127,23 +127,23 @@ impl Engine<'_> {
         let equivalent = equivalent.filter(|(_, compiler)| is_own(compiler));
         let equivalent: Vec<&str> = equivalent.map(|(part, _)| *part).collect();
         let (mut by_places, mut n_refused, mut used) = (Vec::new(), 0, BTreeSet::<&str>::new());
-        for (what, seen) in mutants {
-            let listed = equivalent.iter().find(|listed| is_named(what, listed));
+        for (name, evidence) in mutants {
+            let listed = equivalent.iter().find(|listed| is_named(name, listed));
             used.extend(listed);
-            let outcome = match (seen, listed) {
+            let outcome = match (evidence, listed) {
                 (Evidence::Nothing, None) => Err("no signature shows the mutation".to_owned()),
                 (Evidence::Places | Evidence::Refused, Some(part)) => Err(format!(
                     "a signature shows the mutation, but {part:?} is listed as equivalent"
                 )),
                 _ => Ok(()),
             };
-            match seen {
-                Evidence::Places => by_places.push(what),
+            match evidence {
+                Evidence::Places => by_places.push(name),
                 Evidence::Refused => n_refused += 1,
                 Evidence::Nothing => {}
             }
             if outcome.is_err() {
-                self.of_control(what, outcome, suite);
+                self.of_control(name, outcome, suite);
             }
         }
         for part in equivalent.iter().filter(|part| !used.contains(*part)) {
@@ -155,7 +155,7 @@ impl Engine<'_> {
             by_places.len()
         );
         self.note(&note, suite);
-        let is_seen = |kind: &&&str| by_places.iter().any(|what| what.contains(**kind));
+        let is_seen = |kind: &&&str| by_places.iter().any(|name| name.contains(**kind));
         let unseen = KINDS.iter().find(|kind| !is_seen(kind));
         let outcome = unseen.map_or(Ok(()), |kind| {
             Err(format!("no place shows a mutation with {kind}"))

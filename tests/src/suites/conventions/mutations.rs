@@ -36,28 +36,28 @@ pub(in crate::suites) fn of(convention: &'static Convention, features: Features)
         choose: None,
         ..rules
     };
-    let mut all = Vec::new();
-    let mut add = |what: String, rules| all.push(mutation(what, rules, convention));
-    for (what, args) in of_list(lists.args) {
-        add(format!("arguments, {what}"), Rules { args, ..own });
+    let mut mutations = Vec::new();
+    let mut add = |name: String, rules| mutations.push(mutation(name, rules, convention));
+    for (name, args) in of_list(lists.args) {
+        add(format!("arguments, {name}"), Rules { args, ..own });
     }
-    for (what, results) in of_list(lists.results) {
-        add(format!("results, {what}"), Rules { results, ..own });
+    for (name, results) in of_list(lists.results) {
+        add(format!("results, {name}"), Rules { results, ..own });
     }
     if rules.return_fits.is_some() {
         let return_fits = None;
         let rules = Rules { return_fits, ..own };
         add("results of any place".to_owned(), rules);
     }
-    all
+    mutations
 }
 
 /// Returns `convention` without each of its rules for any signature, one at a time.
 pub(in crate::suites) fn dropped(
     convention: &'static Convention,
 ) -> impl Iterator<Item = Mutation> {
-    let all = of(convention, Features::default()).into_iter();
-    all.filter(|one| one.name.contains("without `"))
+    let mutations = of(convention, Features::default()).into_iter();
+    mutations.filter(|one| one.name.contains("without `"))
 }
 
 /// Returns the mutations about unnamed arguments: those of each rule for them, and one without
@@ -103,8 +103,8 @@ pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
     let of_all = of(machine.convention, machine.features);
     for mutation in of_all.iter().chain(&of_unnamed(machine.convention)) {
         let moved = |i: usize| {
-            let (question, own) = &all[i];
-            machine.moved(mutation, (question, own))
+            let (question, abi) = &all[i];
+            machine.moved(mutation, (question, abi))
         };
         // Another type or extension at the same place does not show in every function.
         let is_elsewhere = |i: usize| {
@@ -116,9 +116,9 @@ pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
     // Each type of value, whatever its tag.
     let results = all.iter().map(|(asked, _)| leaves(asked.sig.result()));
     let results: Vec<Vec<Leaf>> = results.map(Iterator::collect).collect();
-    for (i, own) in results.iter().enumerate() {
-        if !results[..i].contains(own) {
-            choose(&mut chosen, all.len(), |i| results[i] == *own);
+    for (i, result) in results.iter().enumerate() {
+        if !results[..i].contains(result) {
+            choose(&mut chosen, all.len(), |i| results[i] == *result);
         }
     }
     // No facts that are kept have these.
@@ -149,10 +149,10 @@ fn places(abi: &FnAbi) -> String {
 /// Adds of `n` those for which `is` holds, until [`DIRECTED`] are chosen.
 fn choose(chosen: &mut BTreeSet<usize>, n: usize, is: impl Fn(usize) -> bool) {
     let n_chosen = chosen.iter().filter(|i| is(**i)).count();
-    let others = (0..n).map(|i| i * STRIDE % n);
-    let others = others.filter(|i| !chosen.contains(i) && is(*i));
-    let more: Vec<usize> = others.take(DIRECTED.saturating_sub(n_chosen)).collect();
-    chosen.extend(more);
+    let candidates = (0..n).map(|i| i * STRIDE % n);
+    let candidates = candidates.filter(|i| !chosen.contains(i) && is(*i));
+    let added: Vec<usize> = candidates.take(DIRECTED.saturating_sub(n_chosen)).collect();
+    chosen.extend(added);
 }
 
 fn mutation(what: String, rules: Rules, convention: &Convention) -> Mutation {
@@ -160,18 +160,18 @@ fn mutation(what: String, rules: Rules, convention: &Convention) -> Mutation {
 }
 
 fn of_list(list: &'static [Rule]) -> Vec<(String, &'static [Rule])> {
-    let mut all: Vec<(String, &'static [Rule])> = Vec::new();
+    let mut lists: Vec<(String, &'static [Rule])> = Vec::new();
     for (i, rule) in list.iter().enumerate() {
         let mut dropped = list.to_vec();
         dropped.remove(i);
-        all.push((format!("without `{rule}`"), dropped.leak()));
+        lists.push((format!("without `{rule}`"), dropped.leak()));
         for (what, broken) in of_rule(rule) {
             let mut changed = list.to_vec();
             changed[i] = broken;
-            all.push((format!("`{rule}` {what}"), changed.leak()));
+            lists.push((format!("`{rule}` {what}"), changed.leak()));
         }
     }
-    all
+    lists
 }
 
 pub(in crate::suites) fn keep(rule: Rule) -> &'static Rule {
@@ -194,14 +194,14 @@ const GUARDS: [&str; 3] = [
 /// Returns the ways to break a rule but dropping it.
 fn of_rule(rule: &Rule) -> Vec<(&'static str, Rule)> {
     let inside = |then: &'static Rule, around: &dyn Fn(&'static Rule) -> Rule| {
-        let mut all = vec![(GUARDS[0], *then)];
+        let mut mutations = vec![(GUARDS[0], *then)];
         let inner = of_rule(then).into_iter();
-        all.extend(inner.map(|(what, broken)| {
+        mutations.extend(inner.map(|(what, broken)| {
             let guard = GUARDS.iter().position(|guard| *guard == what);
             let deeper = guard.and_then(|depth| GUARDS.get(depth + 1));
             (*deeper.unwrap_or(&what), around(keep(broken)))
         }));
-        all
+        mutations
     };
     match *rule {
         Rule::IfType(types, then) => inside(then, &|then| Rule::IfType(types, then)),
@@ -238,9 +238,9 @@ fn of_action(rule: &Rule) -> Vec<(&'static str, Rule)> {
         Rule::AssignToRegPair(regs) => {
             let unpaired = ("without pairs", Rule::AssignToReg(regs));
             // An unnamed argument is not the first: the second pair.
-            let mut other = regs.to_vec();
-            (other.len() > 3).then(|| other.swap(2, 3));
-            vec![(SWAPPED, Rule::AssignToRegPair(other.leak())), unpaired]
+            let mut reordered = regs.to_vec();
+            (reordered.len() > 3).then(|| reordered.swap(2, 3));
+            vec![(SWAPPED, Rule::AssignToRegPair(reordered.leak())), unpaired]
         }
         Rule::AssignToStack { size, align } => {
             let wide = Rule::AssignToStack {

@@ -26,16 +26,16 @@ pub(super) struct References(HashMap<String, Result<Reference, String>>);
 
 impl References {
     pub(super) fn find(engines: &[Engine<'_>]) -> Self {
-        let mut found = HashMap::new();
+        let mut references = HashMap::new();
         for engine in engines {
             if let Some((_, linker)) = &engine.machine.runs {
                 for program in [engine.compiler.words().0, words(linker).0] {
                     let find = || Reference::of_command(program);
-                    found.entry(program.to_owned()).or_insert_with(find);
+                    references.entry(program.to_owned()).or_insert_with(find);
                 }
             }
         }
-        Self(found)
+        Self(references)
     }
 
     /// Returns the first line of the version that `compiler` prints.
@@ -46,8 +46,8 @@ impl References {
     }
 
     fn get(&self, program: &str) -> Result<&Reference, String> {
-        let found = self.0.get(program).ok_or("the compiler is not searched")?;
-        found.as_ref().map_err(Clone::clone)
+        let reference = self.0.get(program).ok_or("the compiler is not searched")?;
+        reference.as_ref().map_err(Clone::clone)
     }
 }
 
@@ -93,14 +93,14 @@ impl Tools<'_> {
         };
         let text = |why: ReferenceError| why.to_string();
         let probe = Probe::new(machine, (self.linker.0, &self.linker.1)).map_err(text)?;
-        let mut all = Vec::new();
+        let mut all_facts = Vec::new();
         for objects in objects.chunks(PROGRAM / FILE) {
-            let own = questions.split_off(..objects.iter().map(|(_, n)| n).sum());
+            let chunk = questions.split_off(..objects.iter().map(|(_, n)| n).sum());
             let objects: Vec<Built> = objects.iter().map(|(built, _)| built.clone()).collect();
-            let facts = probe.answers(own.unwrap_or_default(), self.convention, &objects);
-            all.extend(facts.map_err(text)?);
+            let facts = probe.answers(chunk.unwrap_or_default(), self.convention, &objects);
+            all_facts.extend(facts.map_err(text)?);
         }
-        Ok(all)
+        Ok(all_facts)
     }
 }
 

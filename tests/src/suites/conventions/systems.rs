@@ -66,11 +66,11 @@ fn compare(row: &str, (probe, reference): &(Probe, Reference)) -> Result<(), Str
         true => "",
         false => "-elf",
     };
-    let own = format!("--target={triple}{elf} {FREESTANDING}");
+    let options = format!("--target={triple}{elf} {FREESTANDING}");
     let policies = [Some(clang), None, Some(Policy::GCC), Some(Policy::CLANG)];
     let (mut n_compared, mut elsewhere) = ([0; 4], policies.map(|_| Vec::new()));
     for (option, level) in LEVELS {
-        let flags: Vec<&str> = own.split(' ').chain(FLAGS).chain([option]).collect();
+        let flags: Vec<&str> = options.split(' ').chain(FLAGS).chain([option]).collect();
         let compiler = reference.with_flags(&flags).for_programs();
         let facts = compiler.build(VALUES, &[]);
         let facts = facts.and_then(|built| probe.answers(&questions, convention, &[built]));

@@ -55,10 +55,10 @@ pub(super) fn run(
     if target.target != Target::X86_64_LINUX {
         return Ok(());
     }
-    let mut all = Vec::new();
+    let mut sample = Vec::new();
     for convention in [&X86_64_SYSV, &X86_64_LANG] {
         let own = signatures(&target.target, subjects, convention)?;
-        all.extend(own.into_iter().step_by(STEP));
+        sample.extend(own.into_iter().step_by(STEP));
     }
     let flags = settings::builder().iter().flat_map(values);
     let flags = flags.filter(|(name, value)| suite.wants(&format!("{name}={value}")));
@@ -71,7 +71,7 @@ pub(super) fn run(
             forms: (0, 1),
             mutation: Mistake::NONE.mutation,
         };
-        Ok::<_, String>(outcome(probe, &all, &emission, (name, value)))
+        Ok::<_, String>(outcome(probe, &sample, &emission, (name, value)))
     };
     let outcomes = in_threads(&flags, at_once(), outcome, |_| ());
     let engine = suite.engine("flags");
@@ -100,8 +100,8 @@ fn outcome(
     for (one, emitted) in signatures.iter().zip(&emitted) {
         let refused = emitted.iter().find_map(|side| side.as_ref().err());
         let refused = refused.map(ToString::to_string);
-        let mut differs = one.differs(emitted).into_iter().flatten().chain(refused);
-        if let Some(why) = differs.next() {
+        let mut differences = one.differs(emitted).into_iter().flatten().chain(refused);
+        if let Some(why) = differences.next() {
             return Err(format!("{}: {why}", one.name));
         }
     }

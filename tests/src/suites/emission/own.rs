@@ -67,19 +67,19 @@ pub(super) fn run(
     subjects: &[&Subject],
     suite: &mut Suite,
 ) -> Result<()> {
-    let (mut all, with_chain) = (Vec::new(), probe.clone().with_chains());
+    let (mut sets, with_chain) = (Vec::new(), probe.clone().with_chains());
     for (name, convention) in conventions(&target.target) {
-        let own = signatures(&target.target, subjects, convention)?;
-        all.push((probe, name, convention, own));
+        let signatures = signatures(&target.target, subjects, convention)?;
+        sets.push((probe, name, convention, signatures));
     }
     let chain = FnSig::new([], Type::VOID).static_chain(target.target.data_model());
     // On AArch64, Apple's and Windows's systems have its register for themselves.
     if let Ok(plan) = CallPlan::new(&chain, &target.target) {
         let c = plan.abi.convention;
-        let own = with_chains(&target.target, c)?;
-        all.push((&with_chain, "chain", c, own));
+        let signatures = with_chains(&target.target, c)?;
+        sets.push((&with_chain, "chain", c, signatures));
     }
-    for (probe, name, convention, mut signatures) in all {
+    for (probe, name, convention, mut signatures) in sets {
         let name = format!("{} {name}", target.target.name());
         if suite.is_complete() {
             dropped_rules((target, probe), (&name, convention), &signatures, suite)?;
@@ -118,29 +118,29 @@ fn with_chains(target: &Target, convention: &'static Convention) -> Result<Vec<S
     let longs = longs
         .enumerate()
         .map(|(n, sig)| (format!("{n} longs"), sig));
-    let all = of_types(target.data_model())?.into_iter().chain(longs);
-    let all = all.map(|(name, sig)| (name, sig.static_chain(target.data_model())));
-    Ok(placed(target, convention, all))
+    let sigs = of_types(target.data_model())?.into_iter().chain(longs);
+    let sigs = sigs.map(|(name, sig)| (name, sig.static_chain(target.data_model())));
+    Ok(placed(target, convention, sigs))
 }
 
 fn of_types(model: &DataModel) -> Result<Vec<(String, FnSig)>> {
-    let (mut all, types) = (Vec::new(), types(model)?);
-    for (i, own) in types.iter().enumerate() {
+    let (mut sigs, types) = (Vec::new(), types(model)?);
+    for (i, ty) in types.iter().enumerate() {
         let several = (0..PARAMS).map(|k| types[(i + DISTANCE * k) % types.len()].clone());
-        for params in [several.collect(), vec![own.clone()]] {
-            let sig = FnSig::new(params, own.clone());
-            all.push((sig.to_string(), sig));
+        for params in [several.collect(), vec![ty.clone()]] {
+            let sig = FnSig::new(params, ty.clone());
+            sigs.push((sig.to_string(), sig));
         }
     }
-    Ok(all)
+    Ok(sigs)
 }
 
 fn placed(
     target: &Target,
     convention: &'static Convention,
-    all: impl Iterator<Item = (String, FnSig)>,
+    sigs: impl Iterator<Item = (String, FnSig)>,
 ) -> Vec<Signature> {
-    let placed = all.filter_map(|(name, sig)| {
+    let placed = sigs.filter_map(|(name, sig)| {
         let sig = sig.convention(convention);
         let abi = FnAbi::new(&sig, target).ok()?;
         Some(Signature { name, sig, abi })

@@ -74,7 +74,7 @@ const ATTRIBUTES: [(&str, &str, Option<u32>); 11] = [
 /// Bit-fields and ordinary members of every type, width, shape and attribute. `@` stands for the
 /// number of a record, `$M` for one more attribute of it.
 fn bit_fields() -> Vec<String> {
-    let mut all = Vec::new();
+    let mut records = Vec::new();
     for (base, bits) in BASES {
         let widths = [1, 3, 8, 16, 32, 64, 128, bits / 2].into_iter();
         let widths = widths.filter(|width| (1..=bits).contains(width));
@@ -99,13 +99,13 @@ fn bit_fields() -> Vec<String> {
                     Some(n) => format!("#pragma pack(push, {n})\n{record};\n#pragma pack(pop)"),
                     None => format!("{record};"),
                 };
-                all.push(format!(
+                records.push(format!(
                     "typedef {base} type_@ __attribute__(({aligned}));\n{record}\n"
                 ));
             }
         }
     }
-    all
+    records
 }
 
 /// Declarators of a member, with the place of an attribute (`@`) in them.
@@ -145,7 +145,7 @@ const SHAPES: [(&str, &str, &str); 5] = [
 
 /// Attributes at every place of a declarator; `@` stands for the number of a record.
 fn declarators() -> Vec<String> {
-    let mut all = Vec::new();
+    let mut records = Vec::new();
     for declarator in DECLARATORS {
         for attribute in [
             "packed",
@@ -162,10 +162,10 @@ fn declarators() -> Vec<String> {
             let record = |(before, keyword, after): (&str, &str, &str)| {
                 format!("{before}{keyword} grid_@ {{ signed char c; {member}; }} {after}\n")
             };
-            all.extend(SHAPES.map(record));
+            records.extend(SHAPES.map(record));
         }
     }
-    all
+    records
 }
 
 pub(super) fn all() -> Vec<Record> {
@@ -234,12 +234,12 @@ pub(super) fn check_read(records: &[Record], report: &mut Report) -> Result<(), 
     for record in records {
         let is_packed = record.text.contains("#pragma");
         n_packed += usize::from(is_packed);
-        let all = [&without, &gcc, &clang].map(|read| &read[&record.name]);
-        if is_packed && all.contains(&&Err("unsupported")) {
+        let readings = [&without, &gcc, &clang].map(|read| &read[&record.name]);
+        if is_packed && readings.contains(&&Err("unsupported")) {
             hidden += 1;
             continue;
         }
-        let outcome = match all {
+        let outcome = match readings {
             [Ok(read), Ok(gcc), Ok(clang)] if places(gcc) == places(clang) => {
                 match places(read) == places(clang) {
                     true => Ok(()),
@@ -253,10 +253,10 @@ pub(super) fn check_read(records: &[Record], report: &mut Report) -> Result<(), 
         let outcome = outcome.map_err(|why| format!("{why}\n{}", record.text));
         report.outcome("layout grid read", &record.name, outcome);
     }
-    let found = format!("{hidden} of {n_packed} with a pragma are refused");
-    report.note(format!("layout grid read: {found}"));
+    let note = format!("{hidden} of {n_packed} with a pragma are refused");
+    report.note(format!("layout grid read: {note}"));
     let is_few = hidden * 3 <= n_packed;
-    report.check("layout grid control", "read", is_few, found);
+    report.check("layout grid control", "read", is_few, note);
     Ok(())
 }
 

@@ -33,10 +33,10 @@ impl Control {
 /// Returns places of which an argument, or the result, is moved.
 pub(super) fn controls(case: &Case, abi: &FnAbi) -> Vec<Control> {
     use Direction::{Call, Callee};
-    let mut all = Vec::new();
+    let mut controls = Vec::new();
     let mut add = |what, direction, wrong: Vec<FnAbi>| {
         if !wrong.is_empty() {
-            all.push(Control {
+            controls.push(Control {
                 what,
                 direction,
                 wrong,
@@ -81,7 +81,7 @@ pub(super) fn controls(case: &Case, abi: &FnAbi) -> Vec<Control> {
         });
         add("result", Call, wrong);
     }
-    all
+    controls
 }
 
 /// Returns `abi` with each of five changes, as far as it has them.

@@ -98,20 +98,20 @@ pub(super) fn refused(reference: &Reference, case: &Case) -> Option<String> {
     abi.err().filter(|_| is_such).map(|why| why.to_string())
 }
 
-/// Reports whether enough of the cases that pass by `found` differ under each wrong policy.
-pub(super) fn control(part: &Part<'_>, found: &Verdicts, suite: &mut Suite) {
-    let own = part.compiler.policy;
+/// Reports whether enough of the cases that pass by `verdicts` differ under each wrong policy.
+pub(super) fn control(part: &Part<'_>, verdicts: &Verdicts, suite: &mut Suite) {
+    let right = part.compiler.policy;
     let level = part.cases.iter().map(|case| case.vectors).max();
-    let wrong = match own {
+    let wrong = match right {
         Policy::GCC => vec![Policy::CLANG],
         _ => vec![
             Policy::GCC,
-            own.without(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS),
-            own.without(Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES),
+            right.without(Policy::WIDE_ARRAYS_IN_UNIONS_HAVE_NO_CLASS),
+            right.without(Policy::UNIONS_GO_BY_FIRST_EIGHTBYTES),
         ],
     };
     for policy in wrong {
-        let n = part.n_noticed(found, policy);
+        let n = part.n_noticed(verdicts, policy);
         let noticed = n >= NOTICED || suite.only.is_some();
         let what = format!("{NAME}, {level:?} under {policy:?}");
         let engine = format!("{} control", part.engine);

@@ -139,11 +139,11 @@ fn counts(compiled: &[CompiledUnit], mistake: Mistake) -> Result<Counts> {
         differing: None,
     };
     for (unit, verdicts) in compiled.iter().zip(&verdicts) {
-        for one in verdicts {
-            match one.verdict {
+        for outcome in verdicts {
+            match outcome.verdict {
                 Verdict::Passed(_) => counts.n_same += 1,
                 Verdict::Differs(_) => {
-                    let number = fuzz::number(unit, &one.case);
+                    let number = fuzz::number(unit, &outcome.case);
                     counts.differing = counts.differing.or(number);
                 }
                 _ => {}
@@ -165,9 +165,9 @@ fn in_a_run(
         ..sample(TO_NOTICE, 0)?
     };
     let results = fuzz::run(&plan, std::slice::from_ref(compiler), |_, _| Ok(()))?;
-    let mut found = results.compilers.iter().flat_map(|one| &one.failures);
+    let mut findings = results.compilers.iter().flat_map(|one| &one.failures);
     // Our code refuses some signatures by any convention but the machine's.
-    let differs = found.any(|found| !found.why.contains("refused"));
+    let differs = findings.any(|finding| !finding.why.contains("refused"));
     let differs = differs.then_some(()).ok_or("no place differs");
     Ok(differs.map_err(|why| format!("{why} in a run of signature {number}")))
 }

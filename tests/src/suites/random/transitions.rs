@@ -67,19 +67,19 @@ fn results(compilers: &[Compiler], stride: usize) -> Result<Results> {
 
 /// Checks that nothing differs, and that every transition has run: each shape too, if `is_whole`.
 fn right(compilers: &[Compiler], stride: usize, is_whole: bool, suite: &mut Suite) -> Result<()> {
-    let found = results(compilers, stride)?;
+    let results = results(compilers, stride)?;
     let what = format!("every {stride}th transition");
-    suite.take("transitions", &what, &found.report(true, true));
-    let not_run = found
+    suite.take("transitions", &what, &results.report(true, true));
+    let not_run = results
         .compilers
         .iter()
         .flat_map(|tally| tally.not_run.keys());
-    let left: Vec<&str> = not_run
+    let shapes: Vec<&str> = not_run
         .filter_map(|why| why.strip_suffix(NO_TYPE))
         .collect();
     let what = format!("shapes, {}", compilers[0].reference.command());
-    let why = format!("no type has {}", left.join(", "));
-    (suite.report).check("transitions", &what, left.is_empty() || !is_whole, why);
+    let why = format!("no type has {}", shapes.join(", "));
+    (suite.report).check("transitions", &what, shapes.is_empty() || !is_whole, why);
     Ok(())
 }
 

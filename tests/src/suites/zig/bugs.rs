@@ -71,19 +71,19 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
 }
 
 /// Returns the name of the bug of `expected` that Zig's code of this mode meets in a call of
-/// `case`, if it is known. The call differs by `found`.
+/// `case`, if it is known. The call differs by `difference`.
 pub(super) fn met(
     expected: &Expected,
     case: &Case,
     mode: Mode,
     direction: Direction,
-    found: &Difference,
+    difference: &Difference,
 ) -> Option<&'static str> {
     let sig = case.sig_under(Policy::ZIG).ok()?;
     let is_caller = direction == Direction::Callee;
     let call = Call {
         abi: FnAbi::new(&sig, &case.target).ok()?,
-        is_state_of_caller: is_caller && found.value.is_none(),
+        is_state_of_caller: is_caller && difference.value.is_none(),
         is_caller,
         sig,
     };
@@ -91,8 +91,8 @@ pub(super) fn met(
         let bug = expected.bug(name);
         bug.is_some_and(|bug| bug.is_of(backend_name(mode.backend)))
     };
-    let mut all = BUGS.iter().filter(|(name, _)| is_its(name));
-    all.find(|(_, meets)| meets(&call)).map(|(name, _)| *name)
+    let mut bugs = BUGS.iter().filter(|(name, _)| is_its(name));
+    bugs.find(|(_, meets)| meets(&call)).map(|(name, _)| *name)
 }
 
 /// A call, as predicates need it.
@@ -133,17 +133,17 @@ impl Call {
     /// parts as arguments of their own. Zig counts the parts of all arguments, of whichever bank,
     /// and passes a record of integers in memory after six.
     fn has_split(&self) -> bool {
-        let mut before = usize::from(self.returns_in_memory());
+        let mut n_before = usize::from(self.returns_in_memory());
         for (ty, arg) in self.types().zip(self.places()) {
             let parts = match &arg.place {
                 Place::Parts(parts) => parts.len(),
                 _ => usize::try_from(ty.size().div_ceil(8)).unwrap_or(usize::MAX),
             };
             let short = matches!(arg.place, Place::Stack { .. }) && ty.size() <= 16;
-            if ty.as_record().is_some() && (short || before + parts > 6) && parts > 1 {
+            if ty.as_record().is_some() && (short || n_before + parts > 6) && parts > 1 {
                 return true;
             }
-            before += if ty.as_record().is_some() && ty.size() <= 16 {
+            n_before += if ty.as_record().is_some() && ty.size() <= 16 {
                 parts
             } else {
                 1

@@ -46,8 +46,8 @@ pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
             add(format!("bools-{lanes}-after-{before}"), params, &Type::U64);
         }
         add(format!("bools-{lanes}-returned"), vec![Type::I32], vector);
-        let twice = vec![vector.clone(), Type::I8, vector.clone(), Type::I16];
-        add(format!("bools-{lanes}-twice"), twice, &Type::VOID);
+        let params = vec![vector.clone(), Type::I8, vector.clone(), Type::I16];
+        add(format!("bools-{lanes}-twice"), params, &Type::VOID);
         let record = RecordBuilder::structure("s").field("v", vector.clone());
         let record = record.field("n", Type::I8).build(&DataModel::LP64)?;
         let params = vec![Type::I64, record.clone()];

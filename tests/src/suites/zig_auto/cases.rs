@@ -100,9 +100,9 @@ fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
 /// and as a result.
 pub(super) fn at_boundaries() -> Result<Vec<Case>> {
     let slice = DataModel::LP64.slice();
-    let mut asked = Vec::new();
+    let mut cases = Vec::new();
     let mut add = |name: String, before: Vec<Type>, then: &[Type], ret: &Type| {
-        asked.push(case(name, [&before, then].concat(), ret.clone()));
+        cases.push(case(name, [&before, then].concat(), ret.clone()));
     };
     for (name, ty) in kinds()? {
         let (own, slice) = (ty.clone(), slice.clone());
@@ -127,7 +127,7 @@ pub(super) fn at_boundaries() -> Result<Vec<Case>> {
             add(format!("{n}-{name}"), vec![ty.clone(); n], &then, &ty);
         }
     }
-    Ok(asked)
+    Ok(cases)
 }
 
 /// Draws random signatures, with slices in the place of some pointers.
@@ -140,12 +140,12 @@ pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
     for case in &mut cases {
         let prototype = &mut case.prototype;
         prototype.convention = None;
-        let all = prototype
+        let types = prototype
             .params
             .iter_mut()
             .map(|(_, ty)| ty)
             .chain([&mut prototype.ret]);
-        for ty in all.filter(|ty| *ty.kind() == Kind::Scalar(Scalar::Ptr)) {
+        for ty in types.filter(|ty| *ty.kind() == Kind::Scalar(Scalar::Ptr)) {
             *ty = slice.clone();
         }
     }
