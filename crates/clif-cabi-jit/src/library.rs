@@ -62,7 +62,7 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// [`Error::Library`] with the words of the dynamic linker.
+    /// [`Error::Library`] with the words of the dynamic linker, or for an empty name.
     ///
     /// # Example
     ///
@@ -79,11 +79,16 @@ impl Library {
     /// ```
     pub unsafe fn open(name: impl AsRef<OsStr>) -> Result<Self> {
         let name = name.as_ref();
-        // SAFETY: the caller answers for the library's routines.
-        let library = unsafe { system::open(name) }.map_err(|error| Error::Library {
+        let refused = |why| Error::Library {
             name: name.to_string_lossy().into_owned(),
-            why: innermost(&error),
-        })?;
+            why,
+        };
+        // The dynamic linker's empty name is that of the program. A NUL ends a name.
+        if matches!(name.as_encoded_bytes(), [] | [0, ..]) {
+            return Err(refused("its name is empty".to_owned()));
+        }
+        // SAFETY: the caller answers for the library's routines.
+        let library = unsafe { system::open(name) }.map_err(|error| refused(innermost(&error)))?;
         Ok(Self {
             name: name.to_string_lossy().into(),
             opened: Arc::new(Handle::One(library)),

@@ -160,7 +160,7 @@ fn engines_do_and_say_what_is_written() {
         _ => (32, 91),
     };
     let n_gnu = usize::from(IS_GNU);
-    assert_eq!(followed(false), (n + 2 * n_gnu, n_refused + 6 * n_gnu));
+    assert_eq!(followed(false), (n + 2 * n_gnu, n_refused + 8 * n_gnu));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn lines_that_are_wrong_are_found() {
     };
     assert_eq!(
         found,
-        written + 17 * usize::from(IS_GNU) + 24 * cxx_compilers().len()
+        written + 21 * usize::from(IS_GNU) + 24 * cxx_compilers().len()
     );
 }
 
