@@ -187,11 +187,11 @@ pub fn run(
 type Question = (usize, BugCheck, Compiler);
 
 /// Returns the questions about calls. Results of initializers are added to `inspections`.
-fn questions(asked: &[CompilerAtLevel], inspections: &mut [Inspection]) -> Result<Vec<Question>> {
+fn questions(levels: &[CompilerAtLevel], inspections: &mut [Inspection]) -> Result<Vec<Question>> {
     let mut questions = Vec::new();
     for (at, inspection) in inspections.iter_mut().enumerate() {
         let (bug, subject, looks) = (&inspection.bug, &inspection.subject, &mut inspection.looks);
-        for at_level in asked {
+        for at_level in levels {
             let (compiler, level) = (&at_level.compiler, at_level.level);
             if compiler.target() != subject.target {
                 continue;

@@ -221,7 +221,7 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
             ));
         }
     };
-    let alike = |explained: &ExplainedPlace, place: &Place, text: String| {
+    let agree = |explained: &ExplainedPlace, place: &Place, text: String| {
         let parts = match place {
             Place::Parts(parts) => &parts[..],
             _ => &[],
@@ -233,8 +233,8 @@ pub fn explanation(sig: &FnSig, target: &Target, abi: &Result<FnAbi, Error>) -> 
     };
     let mut args = explained.args.iter().zip(&abi.args);
     let is_same = explained.args.len() == abi.args.len()
-        && args.all(|(explained, own)| alike(&explained.place, &own.place, own.place.to_string()))
-        && alike(&explained.ret.place, &abi.ret.place, abi.ret.to_string())
+        && args.all(|(explained, own)| agree(&explained.place, &own.place, own.place.to_string()))
+        && agree(&explained.ret.place, &abi.ret.place, abi.ret.to_string())
         && (explained.area_bytes, explained.used) == (abi.area_bytes, abi.used);
     let shown = !explained.to_string().is_empty() && !explained.summary().is_empty();
     ensure(is_same && shown, || {

@@ -73,8 +73,8 @@ fn the_programs_run() {
 
 /// Returns the blocks of Rust in `page`.
 fn blocks(page: &str) -> Vec<&str> {
-    let after = page.split("```rust\n").skip(1);
-    after
+    let texts = page.split("```rust\n").skip(1);
+    texts
         .map(|text| text.split("```").next().unwrap())
         .collect()
 }

@@ -162,8 +162,8 @@ fn copies(triple: &str) -> Vec<u8> {
     let big = big.build(lower.target().data_model()).unwrap();
     let take = FnSig::new([big], Type::I64);
     let take = lower.declare_import(&mut module, "take", &take).unwrap();
-    let own = FnSig::new([Type::PTR], Type::I64);
-    exported(&mut module, "relay", &own, |module, builder, entry| {
+    let sig = FnSig::new([Type::PTR], Type::I64);
+    exported(&mut module, "relay", &sig, |module, builder, entry| {
         let b = [Arg::memory(entry.value(builder, 0).unwrap())];
         let result = lower.call(module, builder, &take, &b, Ret::Value);
         result.unwrap().value().unwrap()
@@ -311,10 +311,10 @@ impl System<'_> {
         for (more, code) in [(0, 47), (3, 1)] {
             let folder = tempfile::tempdir().unwrap();
             self.write(folder.path(), more);
-            let Some(made) = self.commands(folder.path(), commands) else {
+            let Some(linked) = self.commands(folder.path(), commands) else {
                 return;
             };
-            made.unwrap();
+            linked.unwrap();
             if let Some(ended) = self.run(folder.path(), wine) {
                 let triple = self.triple;
                 assert_eq!(ended.status.code(), Some(code), "{triple}: {ended:?}");

@@ -133,16 +133,16 @@ fn profiles(bit: Policy) -> String {
 fn objections(page: &str) -> Option<Vec<String>> {
     let has_row = |bit: &str| rows(page).any(|row| row.starts_with(&format!("| `{bit}` ")));
     let without = Policy::NAMES.iter().filter(|(_, bit)| !has_row(bit));
-    let mut found: Vec<String> = without
+    let mut objections: Vec<String> = without
         .map(|(_, bit)| format!("{bit} has no row"))
         .collect();
     for row in rows(page) {
         let right = right(row)?;
         if right != row {
-            found.push(format!("{row}\n  should be\n{right}"));
+            objections.push(format!("{row}\n  should be\n{right}"));
         }
     }
-    Some(found)
+    Some(objections)
 }
 
 #[test]

@@ -130,17 +130,17 @@ impl Listing {
 
 /// Returns the API of the crate whose sources are in `folder`, and the names of its types.
 fn api(folder: &Path) -> (String, BTreeSet<String>) {
-    let mut all = Listing::default();
+    let mut listing = Listing::default();
     let root = read(&folder.join("lib.rs")).into_iter();
-    root.for_each(|item| all.item("", item, folder));
-    let named = all.of_name.into_iter();
-    let named = named.filter(|(name, _)| all.names.contains(name));
-    all.lines.extend(named.map(|(_, line)| line));
-    let lines = all
+    root.for_each(|item| listing.item("", item, folder));
+    let lines = listing.of_name.into_iter();
+    let lines = lines.filter(|(name, _)| listing.names.contains(name));
+    listing.lines.extend(lines.map(|(_, line)| line));
+    let lines = listing
         .lines
         .iter()
         .map(|line| line.trim_start().to_owned() + "\n");
-    (lines.collect(), all.names)
+    (lines.collect(), listing.names)
 }
 
 #[test]

@@ -119,12 +119,12 @@ fn layouts_of_no_data_model_are_spelled_out() {
     let mut model = DataModel::LP64;
     model.bit_fields = BitFieldStyle::Ms;
     let attributes = false;
-    let said = DialectTypes {
+    let dialect = DialectTypes {
         model,
         attributes,
         ..ALL
     };
-    survive(&DataModel::LP64, LINUX, said.drawn());
+    survive(&DataModel::LP64, LINUX, dialect.drawn());
 }
 
 /// Targets with their data models, and what may be said about types there.
@@ -265,16 +265,16 @@ fn references() -> Vec<(Reference, DialectTypes)> {
 
 #[test]
 fn compilers_agree_on_random_types() {
-    for (reference, said) in references() {
-        let types: Vec<Type> = said.drawn().take(600).collect();
-        let placed: Vec<Type> = placed(said).take(600).collect();
+    for (reference, dialect) in references() {
+        let types: Vec<Type> = dialect.drawn().take(600).collect();
+        let placed: Vec<Type> = placed(dialect).take(600).collect();
         for types in [types, placed] {
-            let found = objections(&reference, &types, &types);
-            assert!(found.is_empty(), "{reference}: {}", found[0]);
+            let reasons = objections(&reference, &types, &types);
+            assert!(reasons.is_empty(), "{reference}: {}", reasons[0]);
             // The control: each type is held to the layout of the next.
-            let mut others = types[..20].to_vec();
-            others.rotate_left(1);
-            let n = objections(&reference, &types[..20], &others).len();
+            let mut rotated = types[..20].to_vec();
+            rotated.rotate_left(1);
+            let n = objections(&reference, &types[..20], &rotated).len();
             assert!(n >= 20, "{reference}: {n} facts of other types are noticed");
         }
     }

@@ -164,16 +164,16 @@ fn uses(src: &Path) -> Uses {
 /// Returns the modules that are part of a circle, with their uses in it. Modules that use none of
 /// the others, or that none of them uses, are removed until there are no more.
 fn circle(uses: &Uses) -> Uses {
-    let mut left = uses.clone();
+    let mut rest = uses.clone();
     loop {
-        let users: BTreeSet<String> = left.keys().cloned().collect();
-        let used: BTreeSet<String> = left.values().flatten().cloned().collect();
-        left.retain(|user, uses| {
+        let users: BTreeSet<String> = rest.keys().cloned().collect();
+        let used: BTreeSet<String> = rest.values().flatten().cloned().collect();
+        rest.retain(|user, uses| {
             uses.retain(|used| users.contains(used));
             !uses.is_empty() && used.contains(user)
         });
-        if left.len() == users.len() {
-            return left;
+        if rest.len() == users.len() {
+            return rest;
         }
     }
 }

@@ -33,19 +33,19 @@ fn put(slot: usize, value: anytype) void {
 /// Returns the signatures: integers before the vector leave all registers free, or none. For a
 /// control, vectors have `fewer` lanes.
 fn signatures(fewer: u16) -> impl Iterator<Item = FnSig> {
-    let mut all = Vec::new();
+    let mut sigs = Vec::new();
     for lanes in [65, 100, 128] {
         let bools = Type::bool_vector(lanes - fewer, BoolVector::Zig).unwrap();
         for before in [0, 1, 4, 6, 8] {
             let mut params = vec![Type::I64; before];
             params.extend([bools.clone(), Type::F64, Type::PTR]);
-            all.push(FnSig::new(params, Type::I64));
+            sigs.push(FnSig::new(params, Type::I64));
         }
-        let twice = [bools.clone(), Type::I8, bools.clone(), Type::I16];
-        all.push(FnSig::new(twice, Type::VOID));
-        all.push(FnSig::new([Type::I32], bools));
+        let params = [bools.clone(), Type::I8, bools.clone(), Type::I16];
+        sigs.push(FnSig::new(params, Type::VOID));
+        sigs.push(FnSig::new([Type::I32], bools));
     }
-    all.into_iter().map(|sig| sig.policy(Policy::ZIG))
+    sigs.into_iter().map(|sig| sig.policy(Policy::ZIG))
 }
 
 /// Returns the types of the values of a call.
@@ -113,24 +113,24 @@ impl Call<'_> {
         let callee = self.zig.symbol(&format!("callee_{}", self.n)).unwrap();
         let [_, args @ ..] = self.sent.each_ref().map(|value| (&raw const *value).cast());
         let mut result = 0_u128;
-        let mut seen = self.exchange(|| {
+        let mut values = self.exchange(|| {
             // SAFETY: the callee has this signature, or reads other parts of the stack; it follows
             // no pointer that is an argument. No object has more than 16 bytes.
             unsafe { invoker.call(callee.cast(), &args, (&raw mut result).cast()) };
         });
-        seen[0] = result;
-        seen
+        values[0] = result;
+        values
     }
 
     /// Calls a closure by Zig's caller. Returns the values where they arrive.
     fn of_closure(&self, closures: &Closures) -> Values {
-        let seen = Mutex::new([0; 12]);
+        let values = Mutex::new([0; 12]);
         let interface = closures.interface(self.sig).unwrap();
         let closure = interface.closure("f", |args, result| {
             for i in 0..self.sig.params().len() {
                 let (bytes, mut filled) = (args.bytes(i).unwrap(), [0; 16]);
                 filled[..bytes.len()].copy_from_slice(bytes);
-                seen.lock().unwrap()[i + 1] = u128::from_le_bytes(filled);
+                values.lock().unwrap()[i + 1] = u128::from_le_bytes(filled);
             }
             let size = usize::try_from(self.sig.result().size()).unwrap();
             let object = self.sent[0].to_le_bytes();
@@ -141,9 +141,9 @@ impl Call<'_> {
         // SAFETY: each caller is such a function.
         let caller: extern "C" fn(*const c_void) = unsafe { std::mem::transmute(caller) };
         let [result, ..] = self.exchange(|| caller(closure.code()));
-        let mut seen = *seen.lock().unwrap();
-        seen[0] = result;
-        seen
+        let mut values = *values.lock().unwrap();
+        values[0] = result;
+        values
     }
 
     /// Makes `call` with our values as those `given`. Returns those that Zig has `seen`.
@@ -160,15 +160,15 @@ impl Call<'_> {
 
 /// Clears the padding of `values`.
 fn meaning(sig: &FnSig, values: Values) -> Values {
-    let mut kept = [0; 12];
-    for ((ty, value), kept) in types(sig).zip(values).zip(&mut kept) {
+    let mut masked = [0; 12];
+    for ((ty, value), masked) in types(sig).zip(values).zip(&mut masked) {
         let bits = match ty.kind() {
             Kind::Vector(vector) => vector.lanes.into(),
             _ => 8 * u32::try_from(ty.size()).unwrap(),
         };
-        *kept = value & u128::MAX.checked_shr(128 - bits).unwrap_or(0);
+        *masked = value & u128::MAX.checked_shr(128 - bits).unwrap_or(0);
     }
-    kept
+    masked
 }
 
 #[test]
@@ -193,15 +193,15 @@ fn lanes_arrive_and_a_lane_fewer_is_noticed() {
                 let sent = &meaning(&right, [(); 12].map(|()| any()));
                 let (zig, sig) = (&zig, [&right, &control][fewer]);
                 let call = Call { zig, n, sig, sent };
-                let seen = [
+                let results = [
                     call.of_callee(&mut stubs),
                     call.of_callee(&mut compiled),
                     call.of_closure(&closures),
                 ];
-                for (way, seen) in ["stub", "compiled", "closure"].iter().zip(seen) {
-                    let seen = meaning(&right, seen);
-                    let text = format!("{mode}, {way}, {sig}:\n{seen:x?}\n{sent:x?}");
-                    assert_eq!(seen == *sent, fewer == 0, "{text}");
+                for (way, values) in ["stub", "compiled", "closure"].iter().zip(results) {
+                    let values = meaning(&right, values);
+                    let text = format!("{mode}, {way}, {sig}:\n{values:x?}\n{sent:x?}");
+                    assert_eq!(values == *sent, fewer == 0, "{text}");
                     n_calls[fewer] += 1;
                 }
             }

@@ -200,17 +200,17 @@ impl Call {
 }
 
 /// Writes the result, if there is one, and the objects whose addresses were passed.
-fn results(of: &Prototype, address: usize, memory: &Memory, printer: Printer<'_>) -> String {
-    let result = (of.ret != Type::VOID).then(|| Object {
+fn results(prototype: &Prototype, address: usize, memory: &Memory, printer: Printer<'_>) -> String {
+    let result = (prototype.ret != Type::VOID).then(|| Object {
         name: String::new(),
-        ty: of.ret.clone(),
-        written: Some(of.written_ret.clone()),
+        ty: prototype.ret.clone(),
+        written: Some(prototype.written_ret.clone()),
         address,
     });
-    let shown = result.iter().chain(&memory.objects).map(|object| {
+    let lines = result.iter().chain(&memory.objects).map(|object| {
         let at = (object.address - memory.start) as u64 * 8;
         let slot = Slot::object(&object.ty, object.written.as_ref());
         format!("{}{}\n", object.name, printer.value(Slot { at, ..slot }))
     });
-    shown.collect()
+    lines.collect()
 }

@@ -124,9 +124,9 @@ impl Explain {
     }
 
     /// Reads the text given, or one that includes the header, with `questions` about unnamed types.
-    fn read(&self, wanted: Option<&Target>, questions: &mut Questions) -> Result<Header, String> {
+    fn read(&self, named: Option<&Target>, questions: &mut Questions) -> Result<Header, String> {
         let mut source = self.source();
-        source.target = wanted.map(|target| target.name().to_owned());
+        source.target = named.map(|target| target.name().to_owned());
         source.policy = self.asked.policy;
         for ty in &self.unnamed {
             let added = questions.add(ty);

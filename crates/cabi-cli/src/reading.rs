@@ -330,12 +330,12 @@ pub(crate) fn did_you_mean<'n>(
     name: &str,
     known: impl Iterator<Item = (&'n str, &'n str)>,
 ) -> Option<String> {
-    let most = name.len().div_ceil(4);
-    let is_near = |own: &str| name.len() <= MAX_NEAR && own.len().abs_diff(name.len()) <= 4 * most;
+    let limit = name.len().div_ceil(4);
+    let is_near = |own: &str| name.len() <= MAX_NEAR && own.len().abs_diff(name.len()) <= 4 * limit;
     let near = known.filter(|(known, _)| is_near(known));
-    let near = near.map(|(known, shown)| (strsim::osa_distance(name, known), shown));
+    let near = near.map(|(known, title)| (strsim::osa_distance(name, known), title));
     let (n, best) = near.min_by_key(|(n, _)| *n)?;
-    (n <= most).then(|| format!("; did you mean {best}?"))
+    (n <= limit).then(|| format!("; did you mean {best}?"))
 }
 
 /// Returns the machine in clang's name for `target`.

@@ -22,10 +22,10 @@ impl Verify {
     /// Runs the verification and shows the report, as text or in the files that options name.
     pub(crate) fn run(&self) -> Result<ExitCode, Failure> {
         let faces: [(_, Renderer); 2] = [(&self.json, Report::json), (&self.junit, Report::junit)];
-        let named = faces
+        let outputs = faces
             .into_iter()
             .filter_map(|(path, face)| Some((path.as_ref()?, face)));
-        let (printed, saved): (Vec<_>, Vec<_>) = named.partition(|(path, _)| is_stdout(path));
+        let (printed, saved): (Vec<_>, Vec<_>) = outputs.partition(|(path, _)| is_stdout(path));
         // Two reports in one output could not be read.
         if printed.len() > 1 {
             let why = "--json and --junit cannot both be standard output";
@@ -35,14 +35,14 @@ impl Verify {
         let report = self.report();
         let report = report.unwrap_or_else(|why| Report::of_error("cabi verify", &why));
         // Files first: they have to be there even if standard output, or another file, fails.
-        let mut all = Ok(());
+        let mut result = Ok(());
         for (path, face) in saved {
-            all = all.and(output::save(path, &face(&report)));
+            result = result.and(output::save(path, &face(&report)));
         }
         // Standard output then has nothing but the report written there.
-        let shown = printed.first().map(|(_, face)| face(&report));
-        output::print(shown.unwrap_or_else(|| report.to_string()))?;
-        all?;
+        let text = printed.first().map(|(_, face)| face(&report));
+        output::print(text.unwrap_or_else(|| report.to_string()))?;
+        result?;
         Ok(output::exit_code(&report))
     }
 
@@ -72,10 +72,10 @@ impl Verify {
         use cabi_verify::fuzz;
         use cabi_verify::verify::Mistake;
 
-        let (mut all, mut absent) = (Vec::new(), Vec::new());
+        let (mut at_levels, mut absent) = (Vec::new(), Vec::new());
         for compiler in compilers {
-            let (own, why) = fuzz::levels(compiler).map_err(|e| e.to_string())?;
-            all.extend(own);
+            let (levels, why) = fuzz::levels(compiler).map_err(|e| e.to_string())?;
+            at_levels.extend(levels);
             absent.extend(why);
         }
         let plan = fuzz::Campaign {
@@ -88,7 +88,7 @@ impl Verify {
             mistake: Mistake::NONE,
         };
         let trying = plan::doing("trying every transition of argument assignment".to_owned());
-        let results = fuzz::run(&plan, &all, |_, _| Ok(()))?;
+        let results = fuzz::run(&plan, &at_levels, |_, _| Ok(()))?;
         drop(trying);
         if cabi_verify::process::was_interrupted() {
             return Err(format!("interrupted after {} signatures", results.count()));

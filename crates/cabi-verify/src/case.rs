@@ -202,8 +202,8 @@ impl Case {
 
     /// Returns the types of all arguments of a call, before promotion.
     pub fn argument_types(&self) -> Vec<Type> {
-        let named = self.prototype.params.iter().map(|(_, ty)| ty.clone());
-        named.chain(self.unnamed.iter().cloned()).collect()
+        let types = self.prototype.params.iter().map(|(_, ty)| ty.clone());
+        types.chain(self.unnamed.iter().cloned()).collect()
     }
 
     /// Checks whether a call returns a value.

@@ -204,8 +204,8 @@ impl CSignature {
 
     /// Returns the types of all its values.
     pub fn types_mut(&mut self) -> impl Iterator<Item = &mut CType> {
-        let named = self.ret.iter_mut().chain(&mut self.params);
-        named.chain(self.unnamed.iter_mut().flatten())
+        let types = self.ret.iter_mut().chain(&mut self.params);
+        types.chain(self.unnamed.iter_mut().flatten())
     }
 }
 

@@ -44,9 +44,9 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         return Ok(());
     }
     let lines: Vec<&str> = SYSTEM.lines().collect();
-    let whole = &suite.report;
+    let report = &suite.report;
     let read = |line: &&str| {
-        let mut report = Report::new(&whole.name);
+        let mut report = Report::new(&report.name);
         let read = read(line, &mut report).map_err(|why| why.to_string());
         read.map(|read| (read, report))
     };

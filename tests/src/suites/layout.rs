@@ -120,12 +120,12 @@ fn measure(
         }
         why.is_none()
     };
-    let mut asked: Vec<&Subject> = all.iter().filter(is_asked).copied().collect();
-    asked.sort_by_cached_key(flags);
-    let groups = asked.chunk_by(|one, next| flags(one) == flags(next));
+    let mut subjects: Vec<&Subject> = all.iter().filter(is_asked).copied().collect();
+    subjects.sort_by_cached_key(flags);
+    let groups = subjects.chunk_by(|one, next| flags(one) == flags(next));
     let files: Vec<&[&Subject]> = groups.flat_map(|group| group.chunks(FILE)).collect();
     let outcomes = in_threads(&files, at_once(), |file| ask(reference, file), |_| {});
-    let outcomes = asked.iter().copied().zip(outcomes.into_iter().flatten());
+    let outcomes = subjects.iter().copied().zip(outcomes.into_iter().flatten());
     let outcomes: Vec<(&Subject, Result<Answers, String>)> = outcomes.collect();
     for (subject, answers) in &outcomes {
         let noticed = answers.as_ref().map_or(Ok(()), control);

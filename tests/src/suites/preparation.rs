@@ -37,13 +37,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     }
     let path = folder().join("preparation.txt");
     let text = fs::read_to_string(&path).unwrap_or_default();
-    let mut kept = Costs::parse(text.lines())?;
+    let mut old = Costs::parse(text.lines())?;
     let mut now = n_allocations()?;
     if is_blessed() {
-        kept.extend(now.clone());
+        old.extend(now.clone());
     }
     for what in ALLOCATIONS {
-        held(suite, &now, &kept, (what, what), 1.0)?;
+        held(suite, &now, &old, (what, what), 1.0)?;
     }
     match valgrind() {
         Ok(version) => {
@@ -55,14 +55,14 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
             let program = Program::new(reference, &[])?;
             instructions(&mut now, &count_in_child(program.file())?)?;
             if is_blessed() {
-                kept.extend(now.clone());
+                old.extend(now.clone());
             }
             for step in Step::OURS {
                 let way = format!("{step:?}{PROFILE}");
                 held(
                     suite,
                     &now,
-                    &kept,
+                    &old,
                     (&way, &format!("{step:?} instructions")),
                     MORE,
                 )?;
@@ -71,7 +71,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         Err(why) => suite.report.absent("preparation instructions", &why),
     }
     if is_blessed() {
-        fs::write(&path, HEAD.to_owned() + &kept.written().collect::<String>())?;
+        fs::write(&path, HEAD.to_owned() + &old.written().collect::<String>())?;
     }
     Ok(())
 }

@@ -34,13 +34,13 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         false => &["aarch64-linux"],
     };
     let subjects = suite.corpus(folders)?;
-    let own = subjects.iter().filter(|one| one.target == HERE);
-    let own: Vec<&Subject> = own.collect();
+    let subjects = subjects.iter().filter(|one| one.target == HERE);
+    let subjects: Vec<&Subject> = subjects.collect();
     let code = RunTimeCode::new().map_err(|why| suite.report.absent(ENGINES[0], &why));
     let Ok(mut code) = code else { return Ok(()) };
     let (mut n_stubs, mut n_all) = (0, 0);
     for (vectors, feature) in LEVELS {
-        let mut signatures = of_level(&own, vectors);
+        let mut signatures = of_level(&subjects, vectors);
         if vectors == VectorLevel::Baseline {
             signatures.extend(many_parameters()?);
         }
@@ -48,17 +48,17 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         mix(&mut signatures);
         for (turn, signatures) in signatures.chunks(LIBRARY).enumerate() {
             let sigs: Vec<FnSig> = signatures.iter().map(|one| one.sig.clone()).collect();
-            let seen = code.observe(&sigs, &sigs, (vectors, turn))?;
-            for (one, seen) in signatures.iter().zip(seen) {
+            let observed = code.observe(&sigs, &sigs, (vectors, turn))?;
+            for (signature, rows) in signatures.iter().zip(observed) {
                 n_all += 1;
-                n_stubs += seen.len() - 1;
-                for (engine, emitted) in ENGINES.iter().zip(seen) {
-                    one.report(engine, emitted, suite);
+                n_stubs += rows.len() - 1;
+                for (engine, emitted) in ENGINES.iter().zip(rows) {
+                    signature.report(engine, emitted, suite);
                 }
             }
         }
     }
-    key_control(&own, &mut code, suite)?;
+    key_control(&subjects, &mut code, suite)?;
     let enough = 2 * n_stubs >= n_all || !suite.is_complete();
     (suite.report).check("control", "stubs", enough, "few invokers are stubs");
     let note = format!("{n_stubs} of {n_all} signatures have a stub as their invoker");
@@ -119,12 +119,12 @@ fn key_control(subjects: &[&Subject], code: &mut RunTimeCode, suite: &mut Suite)
         of_key.or_insert_with(|| sig.clone()).clone()
     });
     let mistaken: Vec<FnSig> = mistaken.collect();
-    let seen = code.observe(&sigs, &mistaken, (VectorLevel::Baseline, 0))?;
+    let observed = code.observe(&sigs, &mistaken, (VectorLevel::Baseline, 0))?;
     for (side, of) in ["closures", "invokers"].into_iter().enumerate() {
-        let mut own = signatures.iter().zip(seen.iter().map(|rows| &rows[0]));
-        let noticed = own.any(|(one, seen)| one.differs(seen)[side].is_some());
-        let what = format!("a key without sizes: {of}");
-        (suite.report).check("control", &what, noticed, "was not noticed");
+        let mut pairs = signatures.iter().zip(observed.iter().map(|rows| &rows[0]));
+        let noticed = pairs.any(|(signature, facts)| signature.differs(facts)[side].is_some());
+        let name = format!("a key without sizes: {of}");
+        (suite.report).check("control", &name, noticed, "was not noticed");
     }
     Ok(())
 }

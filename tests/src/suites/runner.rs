@@ -153,11 +153,11 @@ fn of_verdicts(prepared: &PreparedRun<'_>, compiler: &Compiler, suite: &mut Suit
         stride: Some(FEW_TRANSITIONS),
         ..fuzzed.clone()
     };
-    let drawn = [("random signatures", fuzzed), ("transitions", transitions)];
+    let campaigns = [("random signatures", fuzzed), ("transitions", transitions)];
     let headers = |mistake| prepared.run(mistake, &|_, _, _| {}).map(drop);
     note(suite, "no mistake, headers", headers(Mistake::NONE).is_ok());
     let mut compiled = Vec::new();
-    for (source, plan) in &drawn {
+    for (source, plan) in &campaigns {
         let right = fuzz::run(plan, std::slice::from_ref(compiler), |_, _| Ok(()));
         note(suite, &format!("no mistake, {source}"), right.is_ok());
         compiled.push((*source, fuzz::compile(plan, compiler)?));
@@ -167,10 +167,10 @@ fn of_verdicts(prepared: &PreparedRun<'_>, compiler: &Compiler, suite: &mut Suit
             runner: Some(wrong),
             ..Mistake::NONE
         };
-        let of = |one| units::compare(one, mistake, at_once()).map(drop);
-        let found = compiled.iter().map(|(source, one)| (*source, of(one)));
-        for (source, found) in [("headers", headers(mistake))].into_iter().chain(found) {
-            let is_noticed = found.is_err_and(|why| matches!(why, VerifyError::Runner(_)));
+        let of = |units| units::compare(units, mistake, at_once()).map(drop);
+        let results = compiled.iter().map(|(source, units)| (*source, of(units)));
+        for (source, result) in [("headers", headers(mistake))].into_iter().chain(results) {
+            let is_noticed = result.is_err_and(|why| matches!(why, VerifyError::Runner(_)));
             note(suite, &format!("{what}, {source}"), is_noticed);
         }
     }

@@ -49,46 +49,46 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
     let mut subjects = suite.corpus(&["x86-64-sysv"])?;
     let expected = Expected::read(&expected())?;
     if !subjects.is_empty() {
-        let mut more = Vec::new();
+        let mut added = Vec::new();
         for bug in of_zig(&expected).filter(|bug| bug.code.is_some()) {
-            let mut shown = subject(bug, &subjects)?;
-            for case in &mut shown.cases {
+            let mut bug_subject = subject(bug, &subjects)?;
+            for case in &mut bug_subject.cases {
                 case.name.insert_str(0, "bug-");
             }
-            more.push(shown);
+            added.push(bug_subject);
         }
-        more.extend(cases::random(
+        added.extend(cases::random(
             number("CABI_RANDOM_SEED", 1)?,
             number("CABI_RANDOM_FIRST", 0)?,
             number("CABI_RANDOM_COUNT", 200)?,
         ));
-        more.extend(cases::bool_vectors()?);
-        subjects.extend(more);
+        added.extend(cases::bool_vectors()?);
+        subjects.extend(added);
     }
-    let mut all = Vec::new();
+    let mut units = Vec::new();
     let compilers = Mode::ALL.map(|mode| Compiler::of_zig(&zig, mode, &frame));
     for compiler in &compilers {
         let levels = entries(&subjects, compiler, |(_, case), admitted| {
             takes(suite, "zig", case, admitted)
         });
         for entries in levels {
-            all.push(unit(all.len(), compiler, "-O1", entries));
+            units.push(unit(units.len(), compiler, "-O1", entries));
         }
     }
-    let compiled = cross_compilers::compile(&all, |unit, case, why| {
+    let compiled = cross_compilers::compile(&units, |unit, case, why| {
         let why = Err(why.to_string());
         suite.report.outcome(&engine(unit), &case.name, why);
     })?;
-    for one in &compiled {
-        let engine = engine(&all[one.part]);
-        let (n, vectors) = (one.cases.len(), one.cases[0].vectors);
+    for unit in &compiled {
+        let engine = engine(&units[unit.part]);
+        let (n, vectors) = (unit.cases.len(), unit.cases[0].vectors);
         let note = format!("{n} cases by {engine}, {vectors:?}");
         suite.report.note(note);
-        layouts(one, &format!("{engine} layout"), suite);
+        layouts(unit, &format!("{engine} layout"), suite);
     }
     let outcomes = cross_compilers::run(&compiled, Mistake::NONE)?;
-    report(&all, compiled.iter().zip(outcomes), &expected, suite)?;
-    controls(&all, compiled, suite)
+    report(&units, compiled.iter().zip(outcomes), &expected, suite)?;
+    controls(&units, compiled, suite)
 }
 
 /// Returns the bugs of Zig.

@@ -146,9 +146,9 @@ fn ended(system: &System<'_>, object: Vec<u8>, c: &str) {
     let (folder, wine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     std::fs::write(folder.path().join("calls.o"), object).unwrap();
     std::fs::write(folder.path().join("main.c"), c).unwrap();
-    let made = system.commands(folder.path(), "CC main.c calls.o -o main.exe");
-    let Some(made) = made else { return };
-    made.unwrap();
+    let linked = system.commands(folder.path(), "CC main.c calls.o -o main.exe");
+    let Some(linked) = linked else { return };
+    linked.unwrap();
     if let Some(ended) = system.run(folder.path(), wine.path()) {
         assert_eq!(ended.status.code(), Some(0), "{}", system.triple);
     }

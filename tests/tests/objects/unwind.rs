@@ -163,8 +163,8 @@ fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
 fn linked(system: &System<'_>, folder: &Path, tables: Tables<'_>) -> Option<Result<(), String>> {
     let object = object(system.triple, tables, "").unwrap();
     std::fs::write(folder.join("own.o"), object).unwrap();
-    let made = system.commands(folder, LIBRARY)?;
-    Some(made.map(drop))
+    let result = system.commands(folder, LIBRARY)?;
+    Some(result.map(drop))
 }
 
 /// Returns the output of the program with a library of such an object, and whether it ends well.
@@ -173,8 +173,8 @@ fn ran(system: &System<'_>, tables: Tables<'_>) -> Option<(String, bool)> {
     linked(system, folder.path(), tables)?.unwrap();
     let program = include_str!("unwind.cc");
     std::fs::write(folder.path().join("unwind.cc"), program).unwrap();
-    let made = system.commands(folder.path(), "CC unwind.cc ./libown.so -o main.exe");
-    made?.unwrap();
+    let compiled = system.commands(folder.path(), "CC unwind.cc ./libown.so -o main.exe");
+    compiled?.unwrap();
     let ended = system.run(folder.path(), "".as_ref())?;
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
     Some((text, ended.status.success()))

@@ -78,8 +78,8 @@ fn printed(compiler: &str, source: &str, object: &[u8], wine: &Path) -> Option<S
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("main.txt"), source).unwrap();
     std::fs::write(folder.path().join("own.o"), object).unwrap();
-    let made = system.commands(folder.path(), "CC main.txt -x none own.o -o main.exe");
-    made?.unwrap();
+    let compiled = system.commands(folder.path(), "CC main.txt -x none own.o -o main.exe");
+    compiled?.unwrap();
     let ended = system.run(folder.path(), wine)?;
     Some(String::from_utf8_lossy(&ended.stdout).into_owned())
 }

@@ -50,12 +50,12 @@ pub(crate) fn call(
         RecordRules::Msvc => true,
         rules => command.starts_with("clang") == (rules == RecordRules::Clang),
     };
-    let wanted = compilers.iter().find(is_wanted);
-    if wanted.is_none() && files.iter().any(|file| file.ends_with(".c")) {
+    let matching = compilers.iter().find(is_wanted);
+    if matching.is_none() && files.iter().any(|file| file.ends_with(".c")) {
         let why = "no C compiler for it here lays out records by the rules of this --policy";
         return Err(refuse(why.to_owned()).into());
     }
-    let command = wanted.or(compilers.first()).copied().unwrap_or_default();
+    let command = matching.or(compilers.first()).copied().unwrap_or_default();
     let compiler = Reference::unasked(TIME_LIMIT, command).map_err(refuse)?;
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
     let absolute = |file| std::fs::canonicalize(file).map_err(|e| format!("{file}: {e}"));

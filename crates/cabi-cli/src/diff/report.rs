@@ -310,31 +310,31 @@ impl Report {
     /// Returns the differences between declarations of both sides, those in the same points
     /// together.
     fn alike(&self) -> Vec<Vec<&Difference>> {
-        let mut all: Vec<Vec<&Difference>> = Vec::new();
+        let mut groups: Vec<Vec<&Difference>> = Vec::new();
         for one in self.differences.iter().filter(|one| one.only.is_none()) {
-            let same = |other: &&mut Vec<&Difference>| {
+            let is_same = |other: &&mut Vec<&Difference>| {
                 let first = other.first();
                 one.is_function && first.is_some_and(|first| first.points == one.points)
             };
-            match all.iter_mut().find(same) {
+            match groups.iter_mut().find(is_same) {
                 Some(alike) => alike.push(one),
-                None => all.push(vec![one]),
+                None => groups.push(vec![one]),
             }
         }
-        all
+        groups
     }
 
     /// Writes the declarations that one side alone has.
     fn one_sided(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for side in &self.sides {
-            for (what, is_function) in [("function", true), ("type", false)] {
-                let own = self.differences.iter().filter(|one| {
+            for (kind, is_function) in [("function", true), ("type", false)] {
+                let differences = self.differences.iter().filter(|one| {
                     one.is_function == is_function && one.only.as_ref() == Some(&side.name)
                 });
-                let names: Vec<&str> = own.map(|one| one.name.as_str()).collect();
+                let names: Vec<&str> = differences.map(|one| one.name.as_str()).collect();
                 if !names.is_empty() {
-                    let (all, shown) = (count(names.len() as u64, what), first_names(&names));
-                    writeln!(f, "\nonly {} declares {all}: {shown}", side.name)?;
+                    let (count, list) = (count(names.len() as u64, kind), first_names(&names));
+                    writeln!(f, "\nonly {} declares {count}: {list}", side.name)?;
                 }
             }
         }

@@ -56,10 +56,10 @@ impl Side {
 
     /// Returns the functions by name, or by symbol where several have the name.
     pub(super) fn functions(&self) -> Vec<(&str, &Prototype)> {
-        let all = self.header.prototypes.iter();
-        let all = all.filter(|one| one.name != reading::END);
+        let prototypes = self.header.prototypes.iter();
+        let prototypes = prototypes.filter(|one| one.name != reading::END);
         let key = |one: &'_ Prototype| self.header.prototype(&one.name).is_some();
         let name = |one| if key(one) { &one.name } else { &one.symbol };
-        all.map(|one| (name(one).as_str(), one)).collect()
+        prototypes.map(|one| (name(one).as_str(), one)).collect()
     }
 }

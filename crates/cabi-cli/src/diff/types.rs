@@ -81,13 +81,13 @@ fn of_type<'s>(
 
 /// Returns the members of both records that are or contain pointers, as they were written.
 fn pointer_members<'t>(a: &'t NamedType, b: &'t NamedType) -> Vec<(&'t str, [&'t WrittenType; 2])> {
-    let all = |one: &'t NamedType| {
+    let members = |one: &'t NamedType| {
         let fields = one.ty.as_record().into_iter().flat_map(Record::fields);
         let named = fields.zip(&one.members);
         named.filter_map(|(field, written)| Some((field.name()?, written)))
     };
-    let of_b: HashMap<&str, &WrittenType> = all(b).collect();
-    let pairs = all(a).filter_map(|(name, own)| Some((name, [own, *of_b.get(name)?])));
+    let of_b: HashMap<&str, &WrittenType> = members(b).collect();
+    let pairs = members(a).filter_map(|(name, of_a)| Some((name, [of_a, *of_b.get(name)?])));
     { pairs.filter(|(_, pair)| pair.iter().all(|one| is_pointer(one))) }.collect()
 }
 

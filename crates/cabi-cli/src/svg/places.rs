@@ -150,11 +150,11 @@ impl<'a> Places<'a> {
             return;
         }
         canvas.y += 18;
-        let what = format!(
+        let title = format!(
             "argument area: {} above the stack pointer at the call",
             count(bytes, "byte")
         );
-        canvas.text(LEFT, canvas.y, MUTED, &what);
+        canvas.text(LEFT, canvas.y, MUTED, &title);
         canvas.y += 6;
         let mut at = 0;
         for i in 0..MAX_SLOTS {

@@ -95,10 +95,10 @@ fn headers(
             };
             ReadHeader::header(name, &options, records, chosen).map_err(|e| e.to_string())
         };
-        let found = read(own.as_ref())?;
-        match own.filter(|own| own.own == HeaderScope::Folder && is_empty(&found)) {
+        let header = read(own.as_ref())?;
+        match own.filter(|own| own.own == HeaderScope::Folder && is_empty(&header)) {
             Some(own) => read(Some(&own.of_folders(folders))),
-            None => Ok(found),
+            None => Ok(header),
         }
     });
     let what = only.map_or(String::new(), |only| format!(" that matches {only}"));
@@ -207,12 +207,12 @@ pub(super) fn bar() -> impl Fn(RunStep, usize, usize) + Sync {
             return;
         };
         if current.as_ref().is_none_or(|(of, _)| *of != step) {
-            let what = match step {
+            let message = match step {
                 RunStep::Ask => "asking for types and layouts",
                 RunStep::Compile => "compiling both sides",
                 RunStep::Call => "calling",
             };
-            let bar = ProgressBar::new(of as u64).with_message(what);
+            let bar = ProgressBar::new(of as u64).with_message(message);
             if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
                 bar.set_style(style);
             }

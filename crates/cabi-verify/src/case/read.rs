@@ -85,9 +85,9 @@ fn names(header: &Header) -> Vec<String> {
     let types = types.into_iter().flatten().map(|one| &one.name);
     let functions = header.prototypes.iter().map(|one| &one.name);
     let constants = header.constants.iter().map(|one| &one.name);
-    let all = types.chain(&header.incomplete).chain(functions);
+    let names = types.chain(&header.incomplete).chain(functions);
     // After the keyword of a tag. The others are the compiler's own.
-    let names = all
+    let names = names
         .chain(constants)
         .filter_map(|name| name.split(' ').next_back());
     let names: BTreeSet<&str> = names.filter(|name| !name.starts_with('_')).collect();

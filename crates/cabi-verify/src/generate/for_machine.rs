@@ -334,7 +334,7 @@ impl Absent {
 
     /// Replaces a type that the machine lacks.
     pub(crate) fn replace(&self, ty: &mut CType) {
-        let limit = |asked: &mut Option<u32>| *asked = asked.map(|align| align.min(self.align));
+        let limit = |align: &mut Option<u32>| *align = align.map(|align| align.min(self.align));
         ty.visit(&mut |node| match node {
             Node::Type(ty) => self.change(ty),
             Node::Record(record) => limit(&mut record.aligned),

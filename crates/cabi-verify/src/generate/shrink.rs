@@ -101,8 +101,8 @@ fn without_parts<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
         let (left, right) = list.split_at(list.len() / 2);
         out.extend([left.to_vec(), right.to_vec()]);
     }
-    let rest = |at| with(&list.to_vec(), |rest| drop(rest.remove(at)));
-    out.extend((0..list.len()).map(rest));
+    let without = |at| with(&list.to_vec(), |list| drop(list.remove(at)));
+    out.extend((0..list.len()).map(without));
     out
 }
 

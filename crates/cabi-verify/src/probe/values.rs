@@ -61,8 +61,8 @@ pub(super) fn window(values: impl Iterator<Item = impl Borrow<Values>>) -> usize
 /// Checks whether values of the question have bytes of which some bits count, and others do not.
 pub fn has_partial_bytes(question: &Question, convention: &'static Convention) -> bool {
     let values = Values::of_sig(&question.sig, Some(convention));
-    let all = values.all();
-    let mut masks = all.iter().map(|ty| mask(ty, values.bits()));
+    let types = values.all();
+    let mut masks = types.iter().map(|ty| mask(ty, values.bits()));
     masks.any(|mask| mask.iter().any(|bits| !matches!(bits, 0 | 0xff)))
 }
 
@@ -189,8 +189,8 @@ impl Values {
     /// Returns rows of C, the result's last.
     pub(super) fn text(&self) -> String {
         let places = self.offsets().into_iter().zip(self.places().0);
-        let all = self.all().into_iter().zip(places).enumerate();
-        all.map(|(i, (ty, places))| self.value(i, &ty, places))
+        let rows = self.all().into_iter().zip(places).enumerate();
+        rows.map(|(i, (ty, places))| self.value(i, &ty, places))
             .collect()
     }
 
@@ -206,13 +206,13 @@ impl Values {
             Some(Scalar::F64) => "FLOAT",
             _ => sign(ty),
         };
-        let whole = passed.as_argument();
+        let argument = passed.as_argument();
         let is_int = matches!(
-            whole.as_scalar(),
+            argument.as_scalar(),
             Some(Scalar::Bool | Scalar::Int { .. } | Scalar::BitInt { .. })
         );
         let narrow = match is_int && passed.size() < 8 {
-            true => sign(whole),
+            true => sign(argument),
             false => "SAME",
         };
         let mut mask = match promotion {

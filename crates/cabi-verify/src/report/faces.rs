@@ -62,9 +62,9 @@ fn listed(
                 writeln!(f, "{}", item.detail.trim_end_matches('\n'))?;
             }
         }
-        let more = items.len().saturating_sub(IN_FULL + LISTED);
-        if more > 0 {
-            writeln!(f, "  and {more} more: --json lists all")?;
+        let n_more = items.len().saturating_sub(IN_FULL + LISTED);
+        if n_more > 0 {
+            writeln!(f, "  and {n_more} more: --json lists all")?;
         }
     }
     Ok(())

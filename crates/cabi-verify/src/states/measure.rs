@@ -121,10 +121,10 @@ impl Measure {
     /// Returns the measure of the functions of `target`, or of Win64's there; System V's for a
     /// convention that has none.
     pub fn of_target(target: &Target, ms_abi: bool) -> &'static Self {
-        let own = target.convention().and_then(Self::of);
+        let measure = target.convention().and_then(Self::of);
         match ms_abi {
             true => &WIN64,
-            false => own.unwrap_or(&SYSV),
+            false => measure.unwrap_or(&SYSV),
         }
     }
 

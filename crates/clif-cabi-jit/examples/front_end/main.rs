@@ -169,8 +169,8 @@ pub(crate) fn called<M: Module>() -> [(&'static str, Define<M>); 7] {
 /// C calls each of these by a function of called.c.
 fn run_called(library: &Library) -> Result<()> {
     let win64: (_, Define<Engine>) = ("ratio", calls::ratio);
-    let own = cfg!(target_arch = "x86_64").then_some(win64);
-    for (name, define) in called().into_iter().chain(own) {
+    let ratio = cfg!(target_arch = "x86_64").then_some(win64);
+    for (name, define) in called().into_iter().chain(ratio) {
         let code = compiled(define)?;
         let check = library.symbol(&format!("check_{name}"))?;
         // SAFETY: it takes a function of this one's signature, which is there meanwhile.

@@ -21,9 +21,9 @@ fn entered<const N: usize>(settings: &Settings, chain: bool, align: u32, n: [i64
     let mut engine = Engine::new(settings).unwrap();
     engine.add_library(&library);
     let lower = Lowering::new(engine.isa()).unwrap();
-    let own = FnSig::new([], Type::I64);
+    let phase_sig = FnSig::new([], Type::I64);
     let rsp_phase = lower
-        .declare_import(&mut engine, "rsp_phase", &own)
+        .declare_import(&mut engine, "rsp_phase", &phase_sig)
         .unwrap();
     let words = record(&[Type::array(&Type::I64, 5).unwrap()]);
     let sig = FnSig::new([Type::I64, words], Type::I64);

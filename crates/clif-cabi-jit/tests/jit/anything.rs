@@ -141,10 +141,10 @@ fn no_use_of_an_engine_panics() {
                 engine.declare_local(&sig).unwrap();
                 engine.declare_anonymous_data(name == "f", false).unwrap();
             }
-            for one in uses {
+            for line in uses {
                 let mut counts = worked.get();
-                let ok = u32::from(run(&mut engine, &one).is_ok());
-                counts[usize::from(one.starts_with("code"))] += ok;
+                let ok = u32::from(run(&mut engine, &line).is_ok());
+                counts[usize::from(line.starts_with("code"))] += ok;
                 worked.set(counts);
             }
             Ok(())

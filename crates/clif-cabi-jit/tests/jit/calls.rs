@@ -100,7 +100,7 @@ fn narrow_integers_are_extended() {
         let library = library(cc, &[], "narrow", NARROW);
         let closures = closures();
         for mut invokers in [invokers(), invokers().without_stubs()] {
-            for (name, ty, wanted) in [
+            for (name, ty, expected) in [
                 ("I8", Type::I8, -2_i64),
                 ("U8", Type::U8, 0xfe),
                 ("I16", Type::I16, -2),
@@ -123,7 +123,7 @@ fn narrow_integers_are_extended() {
                     args.push(bytes.as_ptr());
                     // SAFETY: a function of this signature; each argument has its bytes.
                     unsafe { invoker.call(code.cast(), &args, (&raw mut got).cast()) };
-                    assert_eq!(got, wanted, "{cc}: {place}_{name}");
+                    assert_eq!(got, expected, "{cc}: {place}_{name}");
                 }
                 let sig = FnSig::new([], ty.clone());
                 let closure = closures.interface(&sig).unwrap();
@@ -134,7 +134,7 @@ fn narrow_integers_are_extended() {
                 // SAFETY: as the C text declares it.
                 let from: extern "C" fn(*const c_void) -> i64 =
                     unsafe { core::mem::transmute(from) };
-                assert_eq!(from(closure.code()), wanted, "{cc}: from_{name}");
+                assert_eq!(from(closure.code()), expected, "{cc}: from_{name}");
             }
         }
     }
@@ -164,7 +164,7 @@ fn values_in_larger_slots() {
     let rest = vec![Type::F32, one(Type::I16), one(Type::F32)];
     let params = [vec![Type::I64; 8], vec![Type::F64; 8], rest].concat();
     let sig = FnSig::new(params, Type::F64);
-    let wanted = 16.0 + 50.0 - 2000.0 + 2500.0;
+    let expected = 16.0 + 50.0 - 2000.0 + 2500.0;
     for cc in reference_compilers() {
         let library = library(cc, &[], "spilled", SPILLED);
         let closures = closures();
@@ -182,7 +182,7 @@ fn values_in_larger_slots() {
         let seen_by = library.symbol("seen_by").unwrap();
         // SAFETY: as the C text declares it.
         let seen_by: extern "C" fn(*const c_void) -> f64 = unsafe { core::mem::transmute(seen_by) };
-        assert_eq!(seen_by(closure.code()), wanted, "{cc}");
+        assert_eq!(seen_by(closure.code()), expected, "{cc}");
         let seen = library.symbol("seen").unwrap();
         for mut invokers in [invokers(), invokers().without_stubs()] {
             let invoker = invokers.get(&sig).unwrap();
@@ -194,10 +194,10 @@ fn values_in_larger_slots() {
                 (&raw const numbers.3).cast(),
                 (&raw const numbers.4).cast(),
             ]);
-            let mut got = 0.0_f64;
+            let mut sum = 0.0_f64;
             // SAFETY: a function of this signature, and each argument is of its type.
-            unsafe { invoker.call(seen.cast(), &args, (&raw mut got).cast()) };
-            assert_eq!(got, wanted, "{cc}");
+            unsafe { invoker.call(seen.cast(), &args, (&raw mut sum).cast()) };
+            assert_eq!(sum, expected, "{cc}");
         }
     }
 }

@@ -19,7 +19,7 @@ fn each_closure_has_its_own_context() {
     let closures = closures();
     let sig = FnSig::new([Type::I64], Type::I64);
     // More than one block of the pool.
-    let all: Vec<Closure> = (0..10_000)
+    let adders: Vec<Closure> = (0..10_000)
         .map(|by| adder(&closures.interface(&sig).unwrap(), by))
         .collect();
     assert_eq!(closures.n_compiled(), 1);
@@ -29,9 +29,9 @@ fn each_closure_has_its_own_context() {
         random = random
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        let by = usize::try_from(random >> 32).unwrap() % all.len();
+        let by = usize::try_from(random >> 32).unwrap() % adders.len();
         let sum = 1000 + i64::try_from(by).unwrap();
-        assert_eq!(call_adder(&all[by], 1000), sum);
+        assert_eq!(call_adder(&adders[by], 1000), sum);
     }
 }
 
@@ -150,8 +150,8 @@ fn the_unnamed_arguments_of_one_call() {
     unsafe {
         let code: Sum = core::mem::transmute(closure.as_ref().unwrap().code());
         assert_eq!(code(1, 0.5_f64, 20_i64, 0.25_f64, 300_i32), 321.75);
-        for other in [nothing(&plain), nothing(&swapped)] {
-            let code: Sum = core::mem::transmute(other.code());
+        for closure in [nothing(&plain), nothing(&swapped)] {
+            let code: Sum = core::mem::transmute(closure.code());
             assert_eq!(code(1, 20_i64, 0.5_f64), 0.0);
         }
     }
@@ -167,8 +167,8 @@ fn another_convention_is_refused() {
     let sysv = FnSig::new([Type::I32], Type::I32).variadic();
     let win64 = sysv.clone().convention(&X86_64_WIN64);
     let long = closures.va_arg(&win64, &Type::I64).unwrap();
-    let one = closures.interface(&sysv).unwrap();
-    let one = one.closure("one", move |args, ret| {
+    let of_sysv = closures.interface(&sysv).unwrap();
+    let of_sysv = of_sysv.closure("one", move |args, ret| {
         // SAFETY: nothing is read.
         let wrong = unsafe { args.va_list().unwrap().next::<i64>(&long) };
         let wrong = message(wrong);
@@ -177,12 +177,12 @@ fn another_convention_is_refused() {
     });
     type VariadicFn = unsafe extern "C" fn(i32, ...) -> i32;
     // SAFETY: the closure lives.
-    let returned = unsafe { one.as_ref().unwrap().as_fn::<VariadicFn>().unwrap()(1, 77_i64) };
+    let returned = unsafe { of_sysv.as_ref().unwrap().as_fn::<VariadicFn>().unwrap()(1, 77_i64) };
     assert_eq!(returned, 1);
 
-    let other = closures.interface(&win64).unwrap();
-    let other = other.closure("f", |_, _| ()).unwrap();
-    let refused = other.as_fn::<VariadicFn>().unwrap_err().to_string();
+    let of_win64 = closures.interface(&win64).unwrap();
+    let of_win64 = of_win64.closure("f", |_, _| ()).unwrap();
+    let refused = of_win64.as_fn::<VariadicFn>().unwrap_err().to_string();
     let why = "`extern \"C\"` has another convention";
     assert!(refused.ends_with(why), "{refused}");
 
@@ -205,13 +205,13 @@ fn another_convention_is_refused() {
 #[cfg(target_arch = "x86_64")] // which has two conventions
 fn lists_of_another_convention() {
     use clif_cabi_jit::clif_cabi::cabi::{X86_64_SYSV, X86_64_WIN64};
-    let other = if cfg!(windows) {
+    let convention = if cfg!(windows) {
         &X86_64_SYSV
     } else {
         &X86_64_WIN64
     };
     let sig = FnSig::new([Type::I32], Type::I64).variadic();
-    let sig = sig.convention(other);
+    let sig = sig.convention(convention);
     let closures = closures();
     let long = closures.va_arg(&sig, &Type::I64).unwrap();
     let interface = closures.interface(&sig).unwrap();
@@ -311,16 +311,16 @@ fn signatures_that_nobody_can_enter() {
 #[test]
 fn a_closure_that_compiles() {
     let closures = Arc::new(closures());
-    let made: Arc<Mutex<Vec<Closure>>> = Arc::default();
+    let inner: Arc<Mutex<Vec<Closure>>> = Arc::default();
     let sig = FnSig::new([Type::I32], Type::I32);
     let interface = closures.interface(&sig).unwrap();
-    let (inside, kept) = (Arc::clone(&closures), Arc::clone(&made));
+    let (inside, list) = (Arc::clone(&closures), Arc::clone(&inner));
     let closure = interface.closure("compiles", move |args, result| {
         let n: i32 = args.get(0).unwrap();
         let types = vec![Type::F64; usize::try_from(n).unwrap()];
         let other = inside.interface(&FnSig::new(types, Type::I64)).unwrap();
         let other = other.closure("other", |_, result| result.set(3_i64).unwrap());
-        kept.lock().unwrap().push(other.unwrap());
+        list.lock().unwrap().push(other.unwrap());
         result.set(n + 1).unwrap();
     });
     let closure = closure.unwrap();
@@ -329,8 +329,8 @@ fn a_closure_that_compiles() {
         // SAFETY: the closure lives.
         assert_eq!(unsafe { code(n) }, n + 1);
     }
-    let made = made.lock().unwrap();
-    let first: unsafe extern "C" fn() -> i64 = made[0].as_fn().unwrap();
+    let inner = inner.lock().unwrap();
+    let first: unsafe extern "C" fn() -> i64 = inner[0].as_fn().unwrap();
     // SAFETY: as above.
     assert_eq!(unsafe { first() }, 3);
 }

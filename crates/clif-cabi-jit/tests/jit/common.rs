@@ -58,7 +58,7 @@ pub(crate) fn invokers() -> Invokers {
 
 /// Returns every combination of settings that changes the code.
 pub(crate) fn all_settings() -> Vec<Settings> {
-    let mut all = Vec::new();
+    let mut list = Vec::new();
     for opt_level in [OptLevel::None, OptLevel::Speed, OptLevel::SpeedAndSize] {
         for allocator in [
             RegisterAllocator::Backtracking,
@@ -66,11 +66,11 @@ pub(crate) fn all_settings() -> Vec<Settings> {
         ] {
             for cpu in [Cpu::Host, Cpu::Baseline] {
                 let settings = Settings::default().opt_level(opt_level);
-                all.push(settings.register_allocator(allocator).cpu(cpu));
+                list.push(settings.register_allocator(allocator).cpu(cpu));
             }
         }
     }
-    all
+    list
 }
 
 /// Returns CLIF text with the C convention of this system in place of System V's, unless it has
@@ -135,11 +135,11 @@ pub(crate) fn program(engine: &mut Engine, clif: &str) -> Result<usize> {
             let own = &func.dfg.ext_funcs[callee];
             if let ExternalName::TestCase(name) = &own.name {
                 let (name, signature) = (plain(name), &func.dfg.signatures[own.signature]);
-                let known = match engine.get_name(&name) {
+                let callee_id = match engine.get_name(&name) {
                     Some(FuncOrDataId::Func(id)) => id,
                     _ => engine.declare_import(&name, signature)?,
                 };
-                func.dfg.ext_funcs[callee].name = user(&mut func, 0, known.as_u32());
+                func.dfg.ext_funcs[callee].name = user(&mut func, 0, callee_id.as_u32());
             }
         }
         for global in func.global_values.keys().collect::<Vec<_>>() {
@@ -291,14 +291,14 @@ pub(crate) const GCC: &str = if cfg!(all(target_arch = "aarch64", target_os = "l
 pub(crate) fn programs_here(names: &[&'static str]) -> Vec<&'static str> {
     // Its status counts too: under valgrind a child is there before its program is found missing.
     let runs = |name: &&str| {
-        let asked = Command::new(name).arg("--version").output();
-        asked.is_ok_and(|output| output.status.success())
+        let output = Command::new(name).arg("--version").output();
+        output.is_ok_and(|output| output.status.success())
     };
-    let (here, missing): (Vec<_>, Vec<_>) = names.iter().copied().partition(runs);
+    let (present, missing): (Vec<_>, Vec<_>) = names.iter().copied().partition(runs);
     for name in missing {
         not_run(&format!("{name} is not here"));
     }
-    here
+    present
 }
 
 /// Prints that `what` is not run, which fails if `CABI_REQUIRE_ORACLES` is set.
@@ -371,8 +371,8 @@ pub(crate) fn page() -> usize {
 /// place at once, in case the same tests run twice at a time.
 pub(crate) fn build_library(cc: &str, flags: &[&str], name: &str, text: &str) -> PathBuf {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let own = std::process::id();
-    let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{own}.{kind}")));
+    let pid = std::process::id();
+    let [source, built] = ["c", "so"].map(|kind| directory.join(format!("{name}.{pid}.{kind}")));
     std::fs::write(&source, text).unwrap();
     let target = GCC.strip_suffix("-gcc").filter(|_| cc.starts_with("clang"));
     let status = Command::new(cc)

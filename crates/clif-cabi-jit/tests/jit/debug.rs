@@ -108,14 +108,14 @@ fn records(dump: &[u8]) -> Vec<(u32, &[u8])> {
     let number = |at: usize| u32::from_ne_bytes(dump[at..at + 4].try_into().unwrap());
     assert_eq!((number(0), number(4), number(8)), (0x4a69_5444, 1, 40));
     assert_eq!(number(20), std::process::id());
-    let (mut at, mut found) = (40, Vec::new());
+    let (mut at, mut records) = (40, Vec::new());
     while at < dump.len() {
         let size = number(at + 4) as usize;
-        found.push((number(at), &dump[at + 16..at + size]));
+        records.push((number(at), &dump[at + 16..at + size]));
         at += size;
     }
     assert_eq!(at, dump.len());
-    found
+    records
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn a_jitdump_has_code() {
     let folder = tempfile();
     let settings = Settings::default().jitdump(&folder);
     // Two engines write to the one file of the process.
-    let all = [two(&settings, "twice"), two(&settings, "twice")];
+    let engines = [two(&settings, "twice"), two(&settings, "twice")];
     let path = folder.join(format!("jit-{}.dump", std::process::id()));
     let dump = fs::read(&path).unwrap();
     // perf reads all of the file for each time that it was mapped.
@@ -135,7 +135,7 @@ fn a_jitdump_has_code() {
     let kinds: Vec<u32> = records.iter().map(|(kind, _)| *kind).collect();
     assert_eq!(kinds, [0; 4]);
     let mut numbers = Vec::new();
-    for (loads, (_, places)) in records.chunks(2).zip(&all) {
+    for (loads, (_, places)) in records.chunks(2).zip(&engines) {
         let word = |(_, content): &(u32, &[u8]), at: usize| {
             u64::from_ne_bytes(content[at..at + 8].try_into().unwrap())
         };

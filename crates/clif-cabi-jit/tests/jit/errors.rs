@@ -46,15 +46,15 @@ fn as_a_module_it_has_the_errors_of_modules() {
     let first = FnSig::new([Type::F64, Type::I32], Type::F64);
     let now = FnSig::new([Type::F64], Type::F64);
     lower.declare_import(&mut engine, "ldexp", &first).unwrap();
-    let mut again = |name: &str| {
+    let mut redeclare = |name: &str| {
         let refused = lower.declare_import(&mut engine, name, &now);
         refused.unwrap_err().to_string()
     };
     assert_eq!(
-        again("ldexp"),
+        redeclare("ldexp"),
         "ldexp is declared as double (double, int), and now as double (double)"
     );
-    assert!(again("a\0b").starts_with("a\0b, double (double): module: "));
+    assert!(redeclare("a\0b").starts_with("a\0b, double (double): module: "));
     works(&mut engine);
 }
 

@@ -174,6 +174,6 @@ fn nothing_steps_over_the_guard_page() {
     #[cfg(target_arch = "x86_64")]
     skips_without_probes(&library);
     let unprobed = library.symbol("unprobed").unwrap().cast();
-    let found = answers(&library, unprobed, [core::ptr::null(); 3]);
-    assert!(found.contains(&3), "{found:?}");
+    let statuses = answers(&library, unprobed, [core::ptr::null(); 3]);
+    assert!(statuses.contains(&3), "{statuses:?}");
 }

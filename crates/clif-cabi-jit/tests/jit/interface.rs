@@ -83,11 +83,11 @@ fn few_bits_are_extended() {
         let (args, mut result) = ([(&raw const bits).cast()], 0);
         // SAFETY: the function has this signature, and an object at most four bytes.
         unsafe { invoker.call(own as *const c_void, &args, (&raw mut result).cast()) };
-        let others = match cfg!(all(target_arch = "x86_64", unix)) {
+        let unused = match cfg!(all(target_arch = "x86_64", unix)) {
             true => 0,
             false => 32 - u32::from(width),
         };
-        assert_eq!(result << others, expected << others, "{ty}");
+        assert_eq!(result << unused, expected << unused, "{ty}");
     }
 }
 
@@ -119,8 +119,8 @@ fn eighteen_arguments_arrive() {
     let sig = FnSig::new(vec![Type::I64; 18], Type::I64);
     let closure = closures().interface(&sig).unwrap();
     let closure = closure.closure("sum", |args, result| {
-        let each = (0..18).map(|i| args.get::<i64>(i).unwrap() * (i as i64 + 1));
-        result.set(each.sum::<i64>()).unwrap();
+        let products = (0..18).map(|i| args.get::<i64>(i).unwrap() * (i as i64 + 1));
+        result.set(products.sum::<i64>()).unwrap();
     });
     let (call, code) = (interface(vec![Type::I64; 18], Type::I64), closure.unwrap());
     let numbers: Vec<i64> = (100..118).collect();
@@ -182,18 +182,18 @@ fn values_that_do_not_fit_are_refused() {
             .unwrap_err()
             .to_string()
     };
-    let (own, sixteen) = (CallArg::bytes(&[0; 16]), 0_i128);
+    let (bytes, sixteen) = (CallArg::bytes(&[0; 16]), 0_i128);
     for (args, why) in [
         (
-            &[own][..],
+            &[bytes][..],
             "the call, float (struct s, int): it takes 2 arguments, and 1 is given",
         ),
         (
-            &[own, CallArg::new(&1_i64)],
+            &[bytes, CallArg::new(&1_i64)],
             "argument 1, int: it has 4 bytes, and 8 are given",
         ),
         (
-            &[own, CallArg::new(&1.0_f32)],
+            &[bytes, CallArg::new(&1.0_f32)],
             "argument 1, int: f32 does not match this type",
         ),
         (
@@ -208,13 +208,13 @@ fn values_that_do_not_fit_are_refused() {
         assert_eq!(refused(args), why);
     }
     // SAFETY: nothing is called.
-    let result = unsafe { call.call::<i32>(null, &[own, CallArg::new(&n)]) };
+    let result = unsafe { call.call::<i32>(null, &[bytes, CallArg::new(&n)]) };
     assert_eq!(
         message(result),
         "the result, float: i32 does not match this type"
     );
     // SAFETY: nothing is called.
-    let result = unsafe { call.call::<()>(null, &[own, CallArg::new(&n)]) };
+    let result = unsafe { call.call::<()>(null, &[bytes, CallArg::new(&n)]) };
     assert_eq!(
         message(result),
         "the result, float: () does not match this type"
@@ -246,18 +246,18 @@ fn a_call_with_more_arguments_than_its_signature() {
             false => unsafe { function.call::<i32>(()) },
         })
     };
-    let none = invokers.function(printf).unwrap();
+    let plain = invokers.function(printf).unwrap();
     assert_eq!(
-        refused(&none, true),
+        refused(&plain, true),
         format!("the call, int (void *, ...): it takes 1 argument, and 3 are given: {way}")
     );
     assert_eq!(
-        refused(&none, false),
+        refused(&plain, false),
         "the call, int (void *, ...): it takes 1 argument, and 0 are given"
     );
-    let one = invokers.function_at_call(printf, [Type::I32]).unwrap();
+    let with_int = invokers.function_at_call(printf, [Type::I32]).unwrap();
     assert_eq!(
-        refused(&one, true),
+        refused(&with_int, true),
         format!("the call, int (void *, ..., int): it takes 2 arguments, and 3 are given: {way}")
     );
     let abs = invokers.function("int abs(int)").unwrap();

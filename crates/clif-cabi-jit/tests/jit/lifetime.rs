@@ -77,11 +77,11 @@ fn code_lives_as_long_as_its_last_owner() {
 /// Checks that code that another engine's code calls lives as long as that.
 fn code_of_another_engine() {
     let (mut callee, mut caller) = (engine(), engine());
-    let (seven, own) = (adding(&mut callee, 7), adding(&mut caller, 8));
+    let (seven, eight) = (adding(&mut callee, 7), adding(&mut caller, 8));
     let at = address(&seven);
     caller.bind_code("seven", &seven).unwrap();
-    caller.bind_code("own", &own).unwrap();
-    drop((seven, callee, own));
+    caller.bind_code("own", &eight).unwrap();
+    drop((seven, callee, eight));
     let clif = "function %fifteen(i32) -> i32 system_v {
             sig0 = (i32) -> i32 system_v
             fn0 = %seven sig0
@@ -107,8 +107,8 @@ fn code_of_another_engine() {
 /// engine goes on. The last owner ends on a thread of its own.
 fn threads() {
     let mut engines: Vec<_> = (0..4).map(|_| engine()).collect();
-    let all = engines.iter_mut().zip(0..);
-    let codes: Vec<_> = all.map(|(engine, i)| adding(engine, i)).collect();
+    let numbered = engines.iter_mut().zip(0..);
+    let codes: Vec<_> = numbered.map(|(engine, i)| adding(engine, i)).collect();
     let at: Vec<_> = codes.iter().map(address).collect();
     let start = Arc::new(Barrier::new(8 + engines.len()));
     let callers = (0..8).map(|thread_idx| {

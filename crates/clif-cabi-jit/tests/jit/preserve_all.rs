@@ -125,15 +125,15 @@ fn ours_and_clangs_keep_registers() {
     for cc in programs_here(&["clang-19"]) {
         let library = library(cc, &[], "preserve_all", C);
         let [theirs, wreck] = ["theirs", "wreck"].map(|name| library.symbol(name).unwrap());
-        let own = signature().convention(&PRESERVE_ALL);
+        let sig = signature().convention(&PRESERVE_ALL);
         for settings in all_settings() {
             let mut engine = Engine::new(&settings).unwrap();
-            let ours = hand_on(&mut engine, &own, &own, theirs, wreck);
+            let ours = hand_on(&mut engine, &sig, &sig, theirs, wreck);
             assert_eq!(changed(ours).0, 0, "{settings:?}");
             // Controls: a function of C that does the same keeps few of them. Our calls of `theirs`
             // are C's, because it does not keep r11.
             let mut engine = Engine::new(&settings).unwrap();
-            let c = hand_on(&mut engine, &signature(), &own, theirs, wreck);
+            let c = hand_on(&mut engine, &signature(), &sig, theirs, wreck);
             assert!(changed(c).0 > 20);
             assert_eq!(changed(theirs), (0, true));
         }

@@ -69,8 +69,8 @@ fn bound_functions_bring_their_chain() {
     assert_eq!(chains, [501, 601, 701]);
     let last = bound[2].code();
     drop(bound);
-    let again = bind(800);
-    assert_eq!((again.code(), call(again.code())), (last, 801));
+    let rebound = bind(800);
+    assert_eq!((rebound.code(), call(rebound.code())), (last, 801));
 }
 
 /// A variadic call, with al on x86-64, which counts two doubles. The suite `emission` has others.
@@ -86,7 +86,7 @@ fn ours_call_c_with_a_chain() {
         let mut invokers = Invokers::new(&settings).unwrap();
         let call = CallInterface::new(&mut invokers, &sig).unwrap();
         // SAFETY: it reads the register of the chain, al, and nothing else.
-        let read: i64 = unsafe { call.call(code, (1_i64, chain, 1.0, 2.0)).unwrap() };
-        assert_eq!(read, chain.addr() as i64 + 2);
+        let result: i64 = unsafe { call.call(code, (1_i64, chain, 1.0, 2.0)).unwrap() };
+        assert_eq!(result, chain.addr() as i64 + 2);
     }
 }

@@ -78,7 +78,7 @@ const IS_GNU: bool = cfg!(all(target_os = "linux", target_env = "gnu"));
 /// Returns the sections for this machine and its compilers: their names, and their lines without
 /// comments. An indented line belongs to the line before.
 fn sections() -> Vec<(&'static str, Vec<String>)> {
-    let mut found = Vec::new();
+    let mut sections = Vec::new();
     for section in FILES.iter().flat_map(|text| text.split("== ").skip(1)) {
         let (name, text) = section.split_once('\n').unwrap();
         let is_other =
@@ -103,10 +103,10 @@ fn sections() -> Vec<(&'static str, Vec<String>)> {
         };
         for cxx in compilers {
             let own = |line: &String| line.replace("library c++", &format!("library {cxx}"));
-            found.push((name, lines.iter().map(own).collect()));
+            sections.push((name, lines.iter().map(own).collect()));
         }
     }
-    found
+    sections
 }
 
 /// Does what the lines say. Returns how many were refused as they should be, or the line that ended
@@ -116,17 +116,17 @@ fn follow(lines: &[String]) -> Result<usize, String> {
     let (mut refused, mut is_stuck) = (0, false);
     let commands = lines.iter().enumerate();
     for (i, line) in commands.filter(|(_, line)| !line.starts_with('!')) {
-        let wanted = lines.get(i + 1).and_then(|next| next.strip_prefix("! "));
-        let said = run(&mut engine, line).err();
-        let is_right = match (wanted, &said) {
-            (None, said) => said.is_none(),
-            (Some(wanted), said) => said.as_deref().is_some_and(|said| is(said, wanted)),
+        let expected = lines.get(i + 1).and_then(|next| next.strip_prefix("! "));
+        let error = run(&mut engine, line).err();
+        let is_right = match (expected, &error) {
+            (None, error) => error.is_none(),
+            (Some(expected), error) => error.as_deref().is_some_and(|error| is(error, expected)),
         };
         if !is_right {
-            return Err(format!("{line}\n{said:?}"));
+            return Err(format!("{line}\n{error:?}"));
         }
-        refused += usize::from(wanted.is_some());
-        is_stuck = *line == "finalize" && wanted.is_some();
+        refused += usize::from(expected.is_some());
+        is_stuck = *line == "finalize" && expected.is_some();
     }
     // Wrong definitions are tried again each time.
     if !is_stuck {
@@ -138,8 +138,8 @@ fn follow(lines: &[String]) -> Result<usize, String> {
 /// Follows the sections of C++, or the others: how many there are, and how many lines are refused
 /// as they should be.
 fn followed(is_cxx: bool) -> (usize, usize) {
-    let all = sections().into_iter();
-    let chosen: Vec<_> = all
+    let sections = sections().into_iter();
+    let chosen: Vec<_> = sections
         .filter(|(name, _)| name.ends_with("(c++)") == is_cxx)
         .collect();
     let follow = |(name, lines): &(&str, Vec<String>)| {
@@ -172,7 +172,7 @@ fn exceptions_pass_and_enter_handlers() {
 /// The control: a section fails if the end written for a line is not the line's own.
 #[test]
 fn lines_that_are_wrong_are_found() {
-    let mut found = 0;
+    let mut n_lines = 0;
     for (name, lines) in sections() {
         for (i, line) in lines.iter().enumerate() {
             let mut wrong = lines.clone();
@@ -183,7 +183,7 @@ fn lines_that_are_wrong_are_found() {
                 Some((call, _)) if line.starts_with("call ") => wrong[i] = format!("{call} = 4711"),
                 _ => wrong.insert(i + 1, "! something".to_owned()),
             }
-            let said = follow(&wrong).expect_err(&format!("{name}: {line}"));
+            let message = follow(&wrong).expect_err(&format!("{name}: {line}"));
             // By that line, not by another.
             let at = if line.starts_with('!') {
                 &lines[i - 1]
@@ -191,20 +191,20 @@ fn lines_that_are_wrong_are_found() {
                 line
             };
             let at = at.split(" = ").next().unwrap();
-            assert!(said.starts_with(at), "{name}: {line}: {said}");
-            found += 1;
+            assert!(message.starts_with(at), "{name}: {line}: {message}");
+            n_lines += 1;
         }
     }
-    println!("{found} lines");
-    let written = match std::env::consts::ARCH {
+    println!("{n_lines} lines");
+    let expected = match std::env::consts::ARCH {
         "x86_64" => 334,
         "riscv64" => 320,
         "s390x" => 307,
         _ => 326,
     };
     assert_eq!(
-        found,
-        written + 21 * usize::from(IS_GNU) + 24 * cxx_compilers().len()
+        n_lines,
+        expected + 21 * usize::from(IS_GNU) + 24 * cxx_compilers().len()
     );
 }
 
@@ -431,7 +431,7 @@ fn value(engine: &Engine, text: &str) -> usize {
 }
 
 fn call(engine: &Engine, text: &str) -> Result<(), String> {
-    let (called, wanted) = text.split_once(" = ").unwrap();
+    let (called, expected) = text.split_once(" = ").unwrap();
     let (name, args) = called.trim_end_matches(')').split_once('(').unwrap();
     let args = args.split(", ").filter(|arg| !arg.is_empty());
     let mut args: Vec<usize> = args.map(|arg| value(engine, arg)).collect();
@@ -439,9 +439,9 @@ fn call(engine: &Engine, text: &str) -> Result<(), String> {
     let code = value(engine, &format!("&{name}"));
     // SAFETY: it takes up to three integers, and the engine has it, or a library that is open.
     let code: extern "C" fn(usize, usize, usize) -> usize = unsafe { core::mem::transmute(code) };
-    let (result, wanted) = (code(args[0], args[1], args[2]), value(engine, wanted));
-    if result != wanted {
-        return Err(format!("{result}, not {wanted}"));
+    let (result, expected) = (code(args[0], args[1], args[2]), value(engine, expected));
+    if result != expected {
+        return Err(format!("{result}, not {expected}"));
     }
     Ok(())
 }

@@ -319,12 +319,12 @@ impl Block {
     }
 
     fn compilers(&self) -> Result<Vec<Compiler>, String> {
-        let asked = ["gcc", "clang"];
-        let compilers = asked.iter().filter_map(|name| self.compiler(name));
+        let known = ["gcc", "clang"];
+        let compilers = known.iter().filter_map(|name| self.compiler(name));
         let compilers: Vec<Compiler> = compilers.collect();
         for (key, value) in &self.keys {
             let mut names = value.split(", ");
-            if *key == "bit_int" && !names.all(|name| asked.contains(&name)) {
+            if *key == "bit_int" && !names.all(|name| known.contains(&name)) {
                 return Err(format!("{key}: {value}"));
             }
         }

@@ -114,7 +114,7 @@ pub(super) fn directed(machine: &Machine, first: usize) -> Vec<Question> {
         choose(&mut chosen, all.len(), |i| moved(i).is_some());
     }
     // Each type of value, whatever its tag.
-    let results = all.iter().map(|(asked, _)| leaves(asked.sig.result()));
+    let results = all.iter().map(|(case, _)| leaves(case.sig.result()));
     let results: Vec<Vec<Leaf>> = results.map(Iterator::collect).collect();
     for (i, result) in results.iter().enumerate() {
         if !results[..i].contains(result) {

@@ -81,18 +81,18 @@ fn records() -> Result<Vec<(&'static str, Type)>, Error> {
 
 /// Returns types that C lacks, as records of the same size and alignment.
 fn of_zig() -> Result<Vec<(&'static str, Type)>, Error> {
-    let own = |text: &str, members: &[Type], align| record(&format!("zig {text}"), members, align);
+    let zig = |text: &str, members: &[Type], align| record(&format!("zig {text}"), members, align);
     Ok(vec![
-        ("u256", own("u256", &[Type::U128, Type::U128], 16)?),
-        ("optional", own("?u32", &[Type::U32, Type::BOOL], 4)?),
-        ("optional-word", own("?u64", &[Type::U64, Type::BOOL], 8)?),
-        ("error", own("anyerror!u16", &[Type::U16, Type::U16], 2)?),
+        ("u256", zig("u256", &[Type::U128, Type::U128], 16)?),
+        ("optional", zig("?u32", &[Type::U32, Type::BOOL], 4)?),
+        ("optional-word", zig("?u64", &[Type::U64, Type::BOOL], 8)?),
+        ("error", zig("anyerror!u16", &[Type::U16, Type::U16], 2)?),
         (
             "tuple",
-            own("struct { u32, u16 }", &[Type::U32, Type::U16], 4)?,
+            zig("struct { u32, u16 }", &[Type::U32, Type::U16], 4)?,
         ),
-        ("array5", own("[5]u8", &[bytes(5)?], 1)?),
-        ("array20", own("[20]u8", &[bytes(20)?], 1)?),
+        ("array5", zig("[5]u8", &[bytes(5)?], 1)?),
+        ("array20", zig("[20]u8", &[bytes(20)?], 1)?),
     ])
 }
 
@@ -154,12 +154,12 @@ pub(super) fn random(seed: u64, count: u64) -> Vec<Case> {
 
 /// Returns cases of `i128` where Win64 passes it: in each position, and as a result.
 pub(super) fn of_win64() -> Vec<Case> {
-    let after = [Type::I128, Type::F64, Type::I32, Type::U128];
+    let types = [Type::I128, Type::F64, Type::I32, Type::U128];
     let of = |n: usize| {
-        let taken = [&vec![Type::I64; n], &after[..]].concat();
+        let params = [&vec![Type::I64; n], &types[..]].concat();
         let floats = vec![Type::F64; n];
         [
-            case(format!("win-i128-after-{n}"), taken, Type::I64),
+            case(format!("win-i128-after-{n}"), params, Type::I64),
             case(format!("win-i128-returned-{n}"), floats, Type::U128),
         ]
     };

@@ -100,7 +100,7 @@ fn bits(n: u64) -> i32 {
 
 impl ValueBits {
     fn of_parts(parts: &[ClifPart]) -> Vec<Self> {
-        let own = |part: &ClifPart| Self {
+        let of_part = |part: &ClifPart| Self {
             first_bit: bits(8 * u64::from(part.offset)),
             n_bits: bits(8 * u64::from(part.size)),
             bit_field: None,
@@ -108,7 +108,7 @@ impl ValueBits {
             // A big-endian machine passes no part of an integer.
             highest_first: false,
         };
-        parts.iter().map(own).collect()
+        parts.iter().map(of_part).collect()
     }
 
     /// Returns all fields of `ty`, by the layout on the machine of `plan`.

@@ -36,9 +36,9 @@ impl CraneliftObject {
     /// `NAME_body`. The argument area grows, and shrinks again.
     pub(super) fn jump_to_body(&mut self, name: &str, side: &CallSide<'_>) -> Result<(), Fault> {
         let sig = side.sig;
-        let own = sig.params().iter().map(|param| param.ty.clone());
-        let all: Vec<Type> = own.chain(vec![Type::I64; MORE]).collect();
-        let grown = FnSig::new(all, sig.result().clone()).features(sig.assumed());
+        let params = sig.params().iter().map(|param| param.ty.clone());
+        let types: Vec<Type> = params.chain(vec![Type::I64; MORE]).collect();
+        let grown = FnSig::new(types, sig.result().clone()).features(sig.assumed());
         let grown = grown.convention(self.lower.entry_plan(sig)?.abi.convention);
         let by_address = side.index / (2 * VARIANTS) % 2 == 1;
         let body = format!("{name}_body");

@@ -139,7 +139,7 @@ impl<'a> Unit<'a> {
     /// Returns the cases with these indices, under the names that they have in the code, at the
     /// compiler's vector level.
     fn named(&self, chosen: &[usize]) -> Vec<Case> {
-        let named = |&at: &usize| {
+        let case_of = |&at: &usize| {
             let (subject, case) = self.cases[at];
             let mut case = case.clone();
             case.prototype.name = match self.compiler.zig {
@@ -155,7 +155,7 @@ impl<'a> Unit<'a> {
             let level = self.compiler.level.max(case.vectors);
             case.at_level(level)
         };
-        chosen.iter().map(named).collect()
+        chosen.iter().map(case_of).collect()
     }
 
     /// Returns the subject whose text is for case `at` alone.

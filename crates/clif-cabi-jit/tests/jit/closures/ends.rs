@@ -28,17 +28,17 @@ fn call(code: *const c_void, n: i32) -> i32 {
 #[test]
 fn one_of_one_thread_may_call_itself() {
     let depth = Rc::new(Cell::new(0));
-    let own = Cell::new(core::ptr::null());
+    let code = Cell::new(core::ptr::null());
     let interface = of_int();
     let down = interface.local("down", |args, result| {
         let n: i32 = args.get(0).unwrap();
         depth.set(depth.get() + 1);
         if n > 0 {
-            result.set(n + call(own.get(), n - 1)).unwrap();
+            result.set(n + call(code.get(), n - 1)).unwrap();
         }
     });
     let down = down.unwrap();
-    own.set(down.code());
+    code.set(down.code());
     assert_eq!(call(down.code(), 4), 10);
     assert_eq!(depth.get(), 5);
 }
@@ -50,8 +50,8 @@ fn one_that_changes_itself_may_drop_itself() {
         static OWN: RefCell<Option<LocalClosure<'static>>> = const { RefCell::new(None) };
     }
     let (alive, mut text) = (Rc::new(()), String::from("is "));
-    let kept = Rc::downgrade(&alive);
-    let watched = kept.clone();
+    let weak = Rc::downgrade(&alive);
+    let watched = weak.clone();
     let closure = of_int().local_mut("drops", move |_, result| {
         OWN.take();
         text.push_str("alive");
@@ -62,7 +62,7 @@ fn one_that_changes_itself_may_drop_itself() {
     let code = closure.code();
     OWN.set(Some(closure));
     assert_eq!(call(code, 0), 8);
-    assert_eq!(kept.strong_count(), 0);
+    assert_eq!(weak.strong_count(), 0);
 }
 
 /// Owner of a closure that drops itself.
@@ -101,9 +101,9 @@ type Log = Arc<Mutex<Vec<(usize, u8)>>>;
 
 /// Makes a closure that calls itself with less until it is called with 0, and is dropped by the
 /// innermost call. Returns its address.
-fn dropping(interface: &ClosureInterface, dropped: &Arc<AtomicUsize>, seen: &Log) -> *const c_void {
-    let own = SharedClosure::default();
-    let (inside, state, seen) = (Arc::clone(&own), State::new(dropped), Arc::clone(seen));
+fn dropping(interface: &ClosureInterface, dropped: &Arc<AtomicUsize>, log: &Log) -> *const c_void {
+    let slot = SharedClosure::default();
+    let (inside, state, log) = (Arc::clone(&slot), State::new(dropped), Arc::clone(log));
     let closure = interface.closure("drops itself", move |args, result| {
         let n: i32 = args.get(0).unwrap();
         let below = if n == 0 {
@@ -113,12 +113,12 @@ fn dropping(interface: &ClosureInterface, dropped: &Arc<AtomicUsize>, seen: &Log
             let code = inside.lock().unwrap().as_ref().map(Closure::code);
             call(code.unwrap(), n - 1)
         };
-        seen.lock().unwrap().push(state.counts());
+        log.lock().unwrap().push(state.counts());
         result.set(below + args.get::<i32>(0).unwrap()).unwrap();
     });
     let closure = closure.unwrap();
     let code = closure.code();
-    *own.lock().unwrap() = Some(closure);
+    *slot.lock().unwrap() = Some(closure);
     code
 }
 
@@ -127,12 +127,12 @@ fn a_closure_that_drops_itself() {
     let interface = of_int();
     // Deeper than what is noted without the heap.
     for depth in [0, 1, 3, 200] {
-        let (dropped, seen) = (Arc::default(), Log::default());
-        let code = dropping(&interface, &dropped, &seen);
+        let (dropped, log) = (Arc::default(), Log::default());
+        let code = dropping(&interface, &dropped, &log);
         assert_eq!(call(code, depth), depth * (depth + 1) / 2);
-        let seen = seen.lock().unwrap().clone();
-        assert_eq!(seen, vec![(0, b's'); seen.len()]);
-        assert_eq!(i32::try_from(seen.len()).unwrap(), depth + 1);
+        let log = log.lock().unwrap().clone();
+        assert_eq!(log, vec![(0, b's'); log.len()]);
+        assert_eq!(i32::try_from(log.len()).unwrap(), depth + 1);
         // And as soon as the outermost call has returned.
         assert_eq!(dropped.load(Ordering::SeqCst), 1);
     }
@@ -143,7 +143,7 @@ fn a_closure_that_drops_itself() {
 #[test]
 fn a_closure_that_is_dropped_below_itself() {
     let interface = of_int();
-    let (outer_dropped, other_dropped, seen) = (Arc::default(), Arc::default(), Log::default());
+    let (outer_dropped, other_dropped, log) = (Arc::default(), Arc::default(), Log::default());
     let (outer, other) = (SharedClosure::default(), SharedClosure::default());
     let unrelated = State::new(&other_dropped);
     let unrelated = interface.closure("unrelated", move |_, _| {
@@ -152,25 +152,25 @@ fn a_closure_that_is_dropped_below_itself() {
     *other.lock().unwrap() = Some(unrelated.unwrap());
     let (drops, count) = ([Arc::clone(&outer), other], Arc::clone(&other_dropped));
     let dropper = interface.closure("dropper", move |_, result| {
-        for own in &drops {
-            drop(own.lock().unwrap().take());
+        for slot in &drops {
+            drop(slot.lock().unwrap().take());
         }
         let n = i32::try_from(count.load(Ordering::SeqCst));
         result.set(n.unwrap()).unwrap();
     });
     let dropper = dropper.unwrap();
     let (code, state) = (dropper.code().addr(), State::new(&outer_dropped));
-    let kept = Arc::clone(&seen);
+    let inner_log = Arc::clone(&log);
     let closure = interface.closure("outer", move |_, result| {
         let n = call(core::ptr::with_exposed_provenance(code), 0);
-        kept.lock().unwrap().push(state.counts());
+        inner_log.lock().unwrap().push(state.counts());
         result.set(n).unwrap();
     });
     let closure = closure.unwrap();
     let code = closure.code();
     *outer.lock().unwrap() = Some(closure);
     assert_eq!(call(code, 0), 1, "what does not run is dropped at once");
-    assert_eq!(*seen.lock().unwrap(), [(0, b's')]);
+    assert_eq!(*log.lock().unwrap(), [(0, b's')]);
     assert_eq!(outer_dropped.load(Ordering::SeqCst), 1);
 }
 
@@ -185,9 +185,9 @@ fn the_last_closure_of_an_engine() {
     alone("closures::ends::the_last_closure_of_an_engine", || {
         let before = executable();
         let run = || {
-            let (dropped, seen) = (Arc::default(), Log::default());
+            let (dropped, log) = (Arc::default(), Log::default());
             for _ in 0..20 {
-                let code = dropping(&of_int(), &dropped, &seen);
+                let code = dropping(&of_int(), &dropped, &log);
                 assert_eq!(call(code, 2), 3);
             }
             assert_eq!(dropped.load(Ordering::SeqCst), 20);
@@ -210,22 +210,22 @@ impl Drop for AtEnd {
 
 /// A closure that runs deeper than what is noted without the heap, and drops itself after one that
 /// it has called has returned.
-fn dropped_below_many(seen: &Log) {
-    let (interface, own, kept) = (of_int(), SharedClosure::default(), Arc::clone(seen));
+fn dropped_below_many(log: &Log) {
+    let (interface, slot, inner_log) = (of_int(), SharedClosure::default(), Arc::clone(log));
     let down = Arc::new(AtomicUsize::new(0));
     let calls = |code: &AtomicUsize, n| {
         let code = core::ptr::with_exposed_provenance(code.load(Ordering::SeqCst));
         call(code, n)
     };
-    let (inside, state, leaf) = (own.clone(), State::new(&Arc::default()), down.clone());
+    let (inside, state, leaf) = (slot.clone(), State::new(&Arc::default()), down.clone());
     let drops = interface.closure("drops", move |_, result| {
         result.set(calls(&leaf, -1)).unwrap();
         drop(inside.lock().unwrap().take());
-        kept.lock().unwrap().push(state.counts());
+        inner_log.lock().unwrap().push(state.counts());
     });
     let drops = drops.unwrap();
     let dropping = AtomicUsize::new(drops.code().expose_provenance());
-    *own.lock().unwrap() = Some(drops);
+    *slot.lock().unwrap() = Some(drops);
     let inside = down.clone();
     let goes_down = interface.closure("down", move |args, result| {
         let n = match args.get(0).unwrap() {
@@ -247,8 +247,8 @@ fn a_closure_that_drops_itself_while_its_thread_ends() {
     thread_local! {
         static AT_END: AtEnd = const { AtEnd(RefCell::new(None)) };
     }
-    let seen = Log::default();
-    let inside = Arc::clone(&seen);
+    let log = Log::default();
+    let inside = Arc::clone(&log);
     let run = move || {
         let last = Arc::clone(&inside);
         let at_end: Box<dyn FnOnce()> = Box::new(move || dropped_below_many(&last));
@@ -257,7 +257,7 @@ fn a_closure_that_drops_itself_while_its_thread_ends() {
         dropped_below_many(&inside);
     };
     thread::spawn(run).join().unwrap();
-    assert_eq!(*seen.lock().unwrap(), [(0, b's'); 2]);
+    assert_eq!(*log.lock().unwrap(), [(0, b's'); 2]);
 }
 
 /// A closure that has outlived its thread, on the next one, which has its stack and its
@@ -276,26 +276,26 @@ fn called_later() {
 }
 
 /// An `FnMut`, called once by its own thread, `again` while it runs, or by another `thread`.
-fn called_wrongly(what: &str) {
-    let own = Cell::new(core::ptr::null::<c_void>());
+fn called_wrongly(caller: &str) {
+    let code_cell = Cell::new(core::ptr::null::<c_void>());
     let interface = of_int();
     let mut text = String::from("not moved");
     let closure = interface.local_mut("ends", |_, _| {
         let first = &text;
-        if !own.get().is_null() {
-            call(own.get(), 1);
+        if !code_cell.get().is_null() {
+            call(code_cell.get(), 1);
         }
         println!("{first}");
         text = "changed".repeat(100);
     });
     let closure = closure.unwrap();
-    if what == "again" {
-        own.set(closure.code());
+    if caller == "again" {
+        code_cell.set(closure.code());
     }
     let code = closure.as_fn::<Step>().unwrap();
     // SAFETY: the closure lives.
     let call = move || println!("came back with {}", unsafe { code(0) });
-    match what {
+    match caller {
         "thread" => thread::spawn(call).join().unwrap(),
         _ => call(),
     }
@@ -309,15 +309,15 @@ fn state_that_panics() {
             panic!("no end");
         }
     }
-    let own = SharedClosure::default();
-    let (inside, state) = (Arc::clone(&own), Panics);
+    let slot = SharedClosure::default();
+    let (inside, state) = (Arc::clone(&slot), Panics);
     let closure = of_int().closure("ends", move |_, _| {
         let _state = &state;
         drop(inside.lock().unwrap().take());
     });
     let closure = closure.unwrap();
     let code = closure.code();
-    *own.lock().unwrap() = Some(closure);
+    *slot.lock().unwrap() = Some(closure);
     println!("came back with {}", call(code, 0));
 }
 
@@ -338,11 +338,11 @@ fn errors_that_c_cannot_receive_end_the_process_and_name_the_closure() {
         Some("returns") => return ends(closures().interface(&never()).unwrap(), false),
         Some("drops") => return state_that_panics(),
         Some("later") => return called_later(),
-        Some(what) => return called_wrongly(what),
+        Some(task) => return called_wrongly(task),
         None => {}
     }
     let other_thread = "was called by another thread than the one that made it";
-    for (what, message) in [
+    for (task, message) in [
         ("panics", "panicked: no order; it was called by C"),
         (
             "returns",
@@ -360,7 +360,7 @@ fn errors_that_c_cannot_receive_end_the_process_and_name_the_closure() {
         ("later", other_thread),
     ] {
         let message = format!("closure ends {message}, so the process ends");
-        aborts(name, what, &message);
+        aborts(name, task, &message);
     }
     // The control: on its own thread, once.
     let (child, text) = again(name, "once");

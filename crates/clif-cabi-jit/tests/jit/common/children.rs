@@ -11,9 +11,9 @@ pub(crate) fn child_task() -> Option<String> {
     std::env::var(CHILD).ok()
 }
 
-/// Runs `test` of this program again as a child with the task `what`. Returns its signal or its
+/// Runs `test` of this program again as a child with the task `task`. Returns its signal or its
 /// exit code, and its output.
-pub(crate) fn again(test: &str, what: &str) -> (Output, String) {
+pub(crate) fn again(test: &str, task: &str) -> (Output, String) {
     // Command that runs programs of this target, if it is not the machine itself: an emulator with
     // its arguments.
     let runner = std::env::var("CABI_RUNNER").unwrap_or_default();
@@ -23,12 +23,12 @@ pub(crate) fn again(test: &str, what: &str) -> (Output, String) {
     let child = Command::new(words.next().unwrap())
         .args(words)
         .args(["--exact", test, "--nocapture"])
-        .env(CHILD, what)
+        .env(CHILD, task)
         .output()
         .unwrap();
     let [text, error] = [&child.stdout, &child.stderr].map(|text| String::from_utf8_lossy(text));
-    let all = format!("{text}{error}");
-    (child, all)
+    let output = format!("{text}{error}");
+    (child, output)
 }
 
 /// Runs the body of `test` in a process of its own, where nothing else maps memory or allocates.

@@ -69,7 +69,7 @@ fn held() -> Resources {
 fn churn(closures: &Closures, n: i64) {
     let all_run = Barrier::new(8);
     let sig = FnSig::new([Type::I64], Type::I64);
-    let one = |thread: i64| {
+    let run = |thread: i64| {
         for i in 0..n {
             let closure = adder(&closures.interface(&sig).unwrap(), thread * i);
             if i == 0 {
@@ -79,8 +79,8 @@ fn churn(closures: &Closures, n: i64) {
         }
     };
     thread::scope(|scope| {
-        let one = &one;
-        let threads = [0, 1, 2, 3, 4, 5, 6, 7].map(|thread| scope.spawn(move || one(thread)));
+        let run = &run;
+        let threads = [0, 1, 2, 3, 4, 5, 6, 7].map(|thread| scope.spawn(move || run(thread)));
         // A thread that is joined has nothing left; one whose closure has only returned may.
         let _ = threads.map(|thread| thread.join().unwrap());
     });

@@ -13,7 +13,7 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
     let big = || record(&[Type::array(&Type::I64, 5).unwrap()]);
     let wide = || aligned(Type::array(&Type::I64, 8).unwrap(), 64);
     let sig = |params: &[Type], result| FnSig::new([&[Type::I32], params].concat(), result);
-    let mut all = vec![
+    let mut list = vec![
         ("scalar", sig(&[], Type::I32)),
         (
             "chained",
@@ -41,7 +41,7 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
     if has_avx() {
         let v4 = Type::vector(&Type::F64, 4).unwrap();
         let vector = sig(std::slice::from_ref(&v4), v4.clone());
-        all.push(("vector", vector.features(VectorLevel::Avx)));
+        list.push(("vector", vector.features(VectorLevel::Avx)));
     }
     if cfg!(target_arch = "x86_64") {
         let words = [
@@ -53,13 +53,13 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
             Type::F64,
         ];
         let win64 = |sig: FnSig| sig.convention(&X86_64_WIN64);
-        all.push(("win64", win64(sig(&words, Type::F64))));
-        all.push(("win64_memory", win64(sig(&[big()], big()))));
+        list.push(("win64", win64(sig(&words, Type::F64))));
+        list.push(("win64_memory", win64(sig(&[big()], big()))));
         let variadic = win64(sig(&[], Type::F64).variadic());
         let unnamed = [Type::F64, Type::I64, big(), Type::F64];
-        all.push(("win64_variadic", variadic.at_call(unnamed).unwrap()));
+        list.push(("win64_variadic", variadic.at_call(unnamed).unwrap()));
     }
-    all
+    list
 }
 
 pub(crate) fn has_avx() -> bool {
@@ -214,22 +214,22 @@ pub(crate) type Shim =
 #[derive(PartialEq, Debug)]
 pub(crate) struct Room(pub(crate) [u8; 64]);
 
-/// Asserts that `got` is the right result of `name`.
-pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &str) {
-    let mut wanted = Room([0; 64]);
+/// Asserts that `result` is the right result of `name`.
+pub(crate) fn assert_result(engine: &Engine, name: &str, mut result: Room, label: &str) {
+    let mut expected = Room([0; 64]);
     // SAFETY: as the C++ text declares it, and room for any of its results.
     unsafe {
         let expect: unsafe extern "C" fn(*mut c_void) = symbol(engine, &format!("expect_{name}"));
-        expect((&raw mut wanted).cast());
+        expect((&raw mut expected).cast());
     }
     if cfg!(target_arch = "x86_64") && name.starts_with("x87") {
         // Only ten bytes of sixteen are a `long double`.
-        for own in [&mut got.0, &mut wanted.0] {
-            own[10..16].fill(0);
-            own[26..32].fill(0);
+        for room in [&mut result.0, &mut expected.0] {
+            room[10..16].fill(0);
+            room[26..32].fill(0);
         }
     }
-    assert_eq!(got, wanted, "{what}");
+    assert_eq!(result, expected, "{label}");
 }
 
 /// Calls `shim` of `name` with a callee that throws `thrown`, or returns if that is 0. Returns 1000
@@ -237,7 +237,7 @@ pub(crate) fn assert_result(engine: &Engine, name: &str, mut got: Room, what: &s
 pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (c_int, Room) {
     type Catches =
         unsafe extern "C" fn(Shim, *const c_void, *const *const c_void, *mut c_void) -> c_int;
-    let mut got = Room([0; 64]);
+    let mut result = Room([0; 64]);
     let target = engine.symbol(name).unwrap().cast();
     // SAFETY: as the C++ text declares them; the library's own arguments, and room for any of its
     // results.
@@ -245,9 +245,9 @@ pub(crate) fn catch(engine: &Engine, shim: Shim, name: &str, thrown: c_int) -> (
         let catches: Catches = symbol(engine, "catches");
         let args: extern "C" fn(c_int) -> *const *const c_void =
             symbol(engine, &format!("args_{name}"));
-        catches(shim, target, args(thrown), (&raw mut got).cast())
+        catches(shim, target, args(thrown), (&raw mut result).cast())
     };
-    (caught, got)
+    (caught, result)
 }
 
 /// Calls `id`, a shim of `name`: with a callee that returns, then with one that throws 7. Returns
@@ -290,9 +290,9 @@ fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
             let shims = all_shims(&mut engine);
             engine.finalize().unwrap();
             for (name, id, Form { catches, .. }) in shims {
-                let what = format!("{} {}", compiler.0, engine.code(id).unwrap().name());
-                let caught = thrown(&engine, id, name, &what);
-                assert_eq!(caught, if catches { 1 } else { 1007 }, "{what}");
+                let label = format!("{} {}", compiler.0, engine.code(id).unwrap().name());
+                let caught = thrown(&engine, id, name, &label);
+                assert_eq!(caught, if catches { 1 } else { 1007 }, "{label}");
             }
             // On x86-64 stubs with frames were on the stack: of arguments that are aligned, and of
             // vectors.

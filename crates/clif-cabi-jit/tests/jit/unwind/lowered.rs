@@ -118,12 +118,12 @@ fn handlers_have_their_values() {
         NOTED.set(0);
         assert!(catch_unwind(|| call(1, 100, 20)).is_err());
         assert_eq!(NOTED.get(), 180, "{n_words}");
-        let other = caller(
+        let text = caller(
             &format!("other{n_words}"),
             &format!("lowered{n_words}"),
             "tail",
         );
-        let error = program(&mut engine, &other).unwrap_err().to_string();
+        let error = program(&mut engine, &text).unwrap_err().to_string();
         assert!(error.contains("changes the stack pointer"), "{error}");
     }
 }

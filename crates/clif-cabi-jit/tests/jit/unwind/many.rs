@@ -38,7 +38,7 @@ unsafe extern "C" {
 /// allocates a record for each table. Some code is `kept` for ever.
 fn grown_by(n: usize, kept: bool) -> usize {
     let library = build("unwind_many", &cxx_compilers().pop().unwrap());
-    let one = |i: usize| {
+    let throw = |i: usize| {
         let settings = Settings::default().memory(1 << 20).personality(gxx());
         let mut engine = Engine::new(&settings).unwrap();
         engine.add_library(&library);
@@ -53,17 +53,17 @@ fn grown_by(n: usize, kept: bool) -> usize {
             core::mem::forget(engine.code(id).unwrap());
         }
     };
-    (0..100).for_each(one);
+    (0..100).for_each(throw);
     let before = mallinfo2().1.0;
-    (0..n).for_each(one);
+    (0..n).for_each(throw);
     mallinfo2().1.0.saturating_sub(before)
 }
 
 /// In a child, where nothing else allocates.
 #[test]
 fn engines_come_and_go() {
-    if let Some(what) = child_task() {
-        let kept = what == "kept";
+    if let Some(task) = child_task() {
+        let kept = task == "kept";
         let n = if kept { 2_000 } else { repeated(10_000) };
         println!("grown by {}.", grown_by(n, kept));
         return;
@@ -71,8 +71,8 @@ fn engines_come_and_go() {
     if cxx_compilers().is_empty() {
         return;
     }
-    let grown = |what: &str| -> usize {
-        let (child, text) = again("unwind::many::engines_come_and_go", what);
+    let grown = |task: &str| -> usize {
+        let (child, text) = again("unwind::many::engines_come_and_go", task);
         assert!(child.status.success(), "{text}");
         let number = text.split("grown by ").nth(1).unwrap();
         number.split('.').next().unwrap().parse().unwrap()
@@ -95,10 +95,10 @@ fn rounds_do_not_hide_each_other() {
     engine.add_library(&library);
     // SAFETY: as the C++ text declares it.
     let caught_of: extern "C" fn(Outer) -> c_int = unsafe { symbol(&engine, "caught_of") };
-    let mut all = Vec::new();
+    let mut ids = Vec::new();
     for round in 0..6 {
         // A small one is in the first run of pages, a large one in another: data is between them.
-        all.push(calls(&mut engine, &format!("small_{round}"), 16));
+        ids.push(calls(&mut engine, &format!("small_{round}"), 16));
         if round == 0 {
             let data = engine
                 .declare_data("data", Linkage::Local, false, false)
@@ -107,13 +107,13 @@ fn rounds_do_not_hide_each_other() {
             content.define(vec![1; 16].into());
             engine.define_data(data, &content).unwrap();
         }
-        all.push(calls(&mut engine, &format!("large_{round}"), 50_000));
+        ids.push(calls(&mut engine, &format!("large_{round}"), 50_000));
         engine.finalize().unwrap();
-        for id in &all {
+        for id in &ids {
             assert_eq!(caught_of(code(&engine, *id)), 1005, "round {round}");
         }
     }
-    let addresses: Vec<usize> = all.iter().map(|id| code(&engine, *id) as usize).collect();
+    let addresses: Vec<usize> = ids.iter().map(|id| code(&engine, *id) as usize).collect();
     // With larger pages a round has no two runs of them.
     assert!(
         page() > 4096 || !addresses.is_sorted(),

@@ -24,7 +24,7 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
     // Arguments take the registers of integers, then those of floats too, and then the stack. A
     // stub brings the chain in a vector register, or on the stack.
     let n_free = if cfg!(target_arch = "x86_64") { 4 } else { 6 };
-    let mut all = vec![
+    let mut list = vec![
         ("plain", outer(vec![])),
         ("chain", chained(0, 0)),
         ("chain in a vector", chained(n_free, 0)),
@@ -34,13 +34,13 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
     ];
     if cfg!(target_arch = "x86_64") {
         // No other machine has callers that align the stack to less.
-        all.push(("low_stack", outer(vec![]).incoming_stack_align(8)));
+        list.push(("low_stack", outer(vec![]).incoming_stack_align(8)));
     }
     if has_avx() {
         let v4 = Type::vector(&Type::F64, 4).unwrap();
-        all.push(("has_vector", outer(vec![v4]).features(VectorLevel::Avx)));
+        list.push(("has_vector", outer(vec![v4]).features(VectorLevel::Avx)));
     }
-    all
+    list
 }
 
 /// Defines these functions, finalized in an engine that has the C++ library. Their stubs and bodies
@@ -48,21 +48,21 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
 pub(crate) fn nested(engine: &mut Engine) -> Vec<(&'static str, Outer)> {
     let lower = Lowering::new(engine.isa()).unwrap();
     let model = lower.target().data_model();
-    let mut all = Vec::new();
+    let mut functions = Vec::new();
     for (name, sig) in signatures(model) {
         let function = exported(engine, name, &sig, |lower, engine, builder, entry| {
             let g = entry.value(builder, 0).unwrap();
-            let got = match name {
+            let result = match name {
                 "calls_aligned" => with_wide(engine, builder, lower, g),
                 _ => {
                     let sig = FnSig::new([], Type::I32);
                     lower.call_sig(engine, builder, g, &sig, &[], Ret::Value)
                 }
             };
-            let got = got.unwrap().value().map(Arg::value);
-            entry.ret(engine, builder, got.as_ref()).unwrap();
+            let result = result.unwrap().value().map(Arg::value);
+            entry.ret(engine, builder, result.as_ref()).unwrap();
         });
-        all.push((name, function));
+        functions.push((name, function));
     }
     engine.finalize().unwrap();
     let callable = |(name, function): (_, clif_cabi_jit::clif_cabi::Function)| {
@@ -73,7 +73,7 @@ pub(crate) fn nested(engine: &mut Engine) -> Vec<(&'static str, Outer)> {
         }
         (name, callable(engine, name, function.id))
     };
-    all.into_iter().map(callable).collect()
+    functions.into_iter().map(callable).collect()
 }
 
 /// Returns the function `id`, as C++ calls it.

@@ -86,9 +86,9 @@ fn step_kind(stepper: &Stepper, engine: &Engine, name: &str, code: *const c_void
 /// Defines functions that load their results by stubs: on the x87 stack, and in a wide vector.
 fn with_results(engine: &mut Engine) -> Vec<FuncId> {
     let v4 = Type::vector(&Type::F64, 4).unwrap();
-    let mut all = vec![FnSig::new([Type::PTR], Type::F80)];
+    let mut sigs = vec![FnSig::new([Type::PTR], Type::F80)];
     if has_avx() {
-        all.push(FnSig::new([Type::PTR], v4).features(VectorLevel::Avx));
+        sigs.push(FnSig::new([Type::PTR], v4).features(VectorLevel::Avx));
     }
     let define = |sig: &FnSig| {
         let name = format!("result {sig}");
@@ -100,7 +100,7 @@ fn with_results(engine: &mut Engine) -> Vec<FuncId> {
         });
         function.id
     };
-    all.iter().map(define).collect()
+    sigs.iter().map(define).collect()
 }
 
 #[test]
@@ -154,8 +154,8 @@ fn the_caller_is_found_at_each_instruction_of_a_stub() {
             n_asked += asked;
         }
         println!("{}: {n_asked} instructions of {stubs:?}", compiler.0);
-        let wanted = if cfg!(target_arch = "x86_64") { 15 } else { 4 };
-        assert!(stubs.len() > wanted, "{stubs:?}");
+        let least = if cfg!(target_arch = "x86_64") { 15 } else { 4 };
+        assert!(stubs.len() > least, "{stubs:?}");
         stepper.forget();
     }
 }

@@ -34,7 +34,7 @@ fn valgrind_finds_nothing() {
     if programs_here(&["valgrind"]).is_empty() {
         return;
     }
-    let said = |tests: &[&str]| {
+    let report_of = |tests: &[&str]| {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(["--leak-check=full", "--errors-for-leak-kinds=definite"]);
         valgrind.args(["--show-leak-kinds=definite", "--smc-check=all-non-file"]);
@@ -48,10 +48,10 @@ fn valgrind_finds_nothing() {
         let text = [output.stdout, output.stderr].concat();
         String::from_utf8_lossy(&text).into_owned()
     };
-    let found = said(&TESTS);
+    let report = report_of(&TESTS);
     let passed = format!("test result: ok. {} passed", TESTS.len());
-    let is_clean = found.contains("ERROR SUMMARY: 0 errors");
-    assert!(is_clean && found.contains(&passed), "{found}");
-    let control = said(&["unwind::valgrind::valgrind_finds_nothing"]);
+    let is_clean = report.contains("ERROR SUMMARY: 0 errors");
+    assert!(is_clean && report.contains(&passed), "{report}");
+    let control = report_of(&["unwind::valgrind::valgrind_finds_nothing"]);
     assert!(!control.contains("ERROR SUMMARY: 0 errors"), "{control}");
 }

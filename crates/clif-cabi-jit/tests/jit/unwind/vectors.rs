@@ -69,8 +69,8 @@ fn vectors_survive_preserve_all() {
                 )
             };
             let numbers: [f64; 8] = std::array::from_fn(|i| f64::from(1 << i));
-            let kept = keeps(*passes, numbers.as_ptr());
-            assert_eq!(kept, 255.0, "{cxx} {n_bytes} {settings:?}");
+            let sum = keeps(*passes, numbers.as_ptr());
+            assert_eq!(sum, 255.0, "{cxx} {n_bytes} {settings:?}");
         }
     }
 }
