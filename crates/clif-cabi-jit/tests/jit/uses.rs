@@ -255,10 +255,9 @@ pub(crate) fn run(engine: &mut Engine, line: &str) -> Result<(), String> {
         "routines" => routines(engine, name, more),
         "define" => define(engine, func(engine, name), more).map_err(text),
         "takes" => {
-            let id = engine
-                .declare_local(&signature("() system_v"))
-                .map_err(text)?;
-            let clif = format!("function %f() system_v {{\n sig0 = {rest}\nblock0:\n return\n}}");
+            let own = signature("() system_v");
+            let id = engine.declare_local(&own).map_err(text)?;
+            let clif = format!("function %f{own} {{\n sig0 = {rest}\nblock0:\n return\n}}");
             define(engine, id, &clif).map_err(text)
         }
         "bytes" => bytes(engine, func(engine, name), &words).map_err(text),
