@@ -14,9 +14,6 @@ use super::invoke::{Memory, Object, zeros};
 use super::value::{Slot, get, set, signed};
 use crate::reading::questions::{Answers, Questions};
 
-/// Form of an object with elements of a flexible array.
-const AS_ARRAY: &str = "write the whole object as an array, {\"&int[3]\": [2, 10, 20]}";
-
 /// Writer of the arguments of one call.
 pub(crate) struct Filler<'a> {
     pub(crate) header: &'a Header,
@@ -143,11 +140,7 @@ impl Filler<'_> {
                 let mut ranges: Vec<Range<u64>> = Vec::new();
                 for (name, value) in members {
                     let member = slots.iter().find(|(own, _)| own == name);
-                    let missing = || match has_flexible(ty, name) {
-                        true => format!("{name} is a flexible array: {AS_ARRAY}"),
-                        false => format!("{ty} has no member {name}"),
-                    };
-                    let (_, member) = *member.ok_or_else(missing)?;
+                    let (_, member) = *member.ok_or_else(|| no_member(ty, name))?;
                     let range = member.range();
                     if ranges
                         .iter()
@@ -300,9 +293,19 @@ fn typed(value: &Value) -> Option<(char, &str, &Value)> {
     }
 }
 
-fn has_flexible(ty: &Type, name: &str) -> bool {
-    let last = ty.as_record().and_then(|record| record.fields().last());
-    last.is_some_and(|last| last.name() == Some(name))
+/// Returns the reason why a value for `name` is refused, which is not among the members of `ty` that
+/// have a size.
+fn no_member(ty: &Type, name: &str) -> String {
+    let mut fields = ty
+        .as_record()
+        .into_iter()
+        .flat_map(|record| record.fields());
+    match fields.any(|field| field.name() == Some(name)) {
+        true => format!(
+            "{name} is a flexible array: write the whole object as an array, as in {{\"&int[3]\": [2, 10, 20]}}"
+        ),
+        false => format!("{ty} has no member {name}"),
+    }
 }
 
 fn is_integer(text: &str) -> bool {
