@@ -115,7 +115,7 @@ pub struct ClosureInterface {
 ///
 /// ```compile_fail,E0597
 /// # use clif_cabi_jit::{Closure, ClosureInterface};
-/// # fn resources<'a>(interface: &ClosureInterface) -> Result<Closure<'a>, clif_cabi_jit::Error> {
+/// # fn adder<'a>(interface: &ClosureInterface) -> Result<Closure<'a>, clif_cabi_jit::Error> {
 /// let sum = std::sync::atomic::AtomicU64::new(0);
 /// interface.closure("sum", |_, _| drop(sum.load(std::sync::atomic::Ordering::Relaxed)))
 /// # }
