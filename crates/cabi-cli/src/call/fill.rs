@@ -293,8 +293,7 @@ fn typed(value: &Value) -> Option<(char, &str, &Value)> {
     }
 }
 
-/// Returns the reason why a value for `name` is refused, which is not among the members of `ty` that
-/// have a size.
+/// Returns the reason to refuse a value for `name`. No member of `ty` with a size has this name.
 fn no_member(ty: &Type, name: &str) -> String {
     let mut fields = ty
         .as_record()
