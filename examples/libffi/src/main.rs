@@ -21,11 +21,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     if let Some(who) = std::env::args().nth(1) {
         let start = Instant::now();
-        let length = match who.as_str() {
-            "ours" => ours::call(&ours::hypot()?, 3.0, 4.0)?,
-            _ => theirs::call(&theirs::hypot()?, 3.0, 4.0)?,
+        let time = |length| (length, start.elapsed());
+        let (length, time) = match who.as_str() {
+            "ours" => ours::hypot().and_then(|hypot| ours::call(&hypot, 3.0, 4.0).map(time))?,
+            _ => theirs::hypot().and_then(|hypot| theirs::call(&hypot, 3.0, 4.0).map(time))?,
         };
-        let time = start.elapsed();
         assert_eq!(length, 5.0);
         println!("{}", time.as_secs_f64() * 1e6);
         return Ok(());
