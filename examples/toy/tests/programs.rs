@@ -127,9 +127,8 @@ impl Machine {
         let output = shell.env("T", root().join("tests")).output().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let [stdout, stderr] = [output.stdout, output.stderr].map(text);
-        let lacks = ["libclang", "cc1plus", "clang++-19"]
-            .iter()
-            .any(|name| stderr.contains(name));
+        let tools = ["libclang", "cc1plus", "clang++-19"];
+        let lacks = tools.iter().any(|name| stderr.contains(name));
         if !output.status.success() && lacks {
             oracle_missing(&stderr);
             return None;
@@ -225,8 +224,8 @@ fn runs_on(program: &Path, machine: &str) -> bool {
 }
 
 fn has_library(program: &Path) -> bool {
-    let is_there = |extension| program.with_extension(extension).exists();
-    ["c", "cpp"].into_iter().any(is_there)
+    let mut ends = ["c", "cpp"].iter();
+    ends.any(|end| program.with_extension(end).exists())
 }
 
 #[test]

@@ -7,7 +7,6 @@ use super::{Meaning, Session};
 use crate::ast::{Expr, ExprKind, Ident, UnaryOp, twice};
 use crate::diag::{AtPlace, Check, fail};
 use crate::types::Ty;
-use cabi::RecordKind;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::DataDescription;
 
@@ -123,11 +122,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             return self.wrong(ty, "`{}` is not a struct or union");
         };
         twice(members.iter().map(|(name, _)| name))?;
-        let layout = self.s.layout(ty)?;
-        let is_union = layout
-            .as_record()
-            .is_some_and(|own| own.kind() == RecordKind::Union);
-        if is_union && members.len() > 1 {
+        if self.s.layout(ty)?.is_union() && members.len() > 1 {
             return self.wrong(ty, "`{}` is a union: give one member");
         }
         let record = self.new_place(ty, false)?;
@@ -142,7 +137,6 @@ impl<'p> Lowerer<'_, 'p, '_> {
 
     /// Lowers `[a, b]`, of the wanted type, else an array of the first element's type.
     fn array_literal(&mut self, elements: &'p [Expr], expected: Option<Ty>) -> Check<Operand> {
-        let len = elements.len() as u64;
         let mut element = expected.and_then(|ty| self.s.types.element(ty));
         let mut values = Vec::new();
         for value in elements {
@@ -154,7 +148,7 @@ impl<'p> Lowerer<'_, 'p, '_> {
             values.push(value);
         }
         let element = element.ok_or("the element type of this empty array is unknown")?;
-        let ty = self.s.types.array(element, len)?;
+        let ty = self.s.types.array(element, elements.len() as u64)?;
         self.whole(ty, values)
     }
 

@@ -62,10 +62,8 @@ impl Lowerer<'_, '_, '_> {
     pub(super) fn arg(&self, value: &Operand) -> Arg {
         match &value.val {
             Val::Memory(address) => Arg::memory(*address),
-            Val::Scalars(values) => match values[..] {
-                [value_] if ssa_type(value.ty).is_some() => Arg::value(value_),
-                _ => Arg::fields(values),
-            },
+            Val::Scalars(values) if ssa_type(value.ty).is_some() => Arg::value(values[0]),
+            Val::Scalars(values) => Arg::fields(values),
         }
     }
 
