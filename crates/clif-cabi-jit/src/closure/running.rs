@@ -23,7 +23,7 @@ const FIRST: usize = 32;
 /// A dropped closure is marked in its note; contexts have even addresses.
 const DROPPED: usize = 1;
 
-/// Value of a note whose memory is gone: no closure's, marked or not.
+/// Value of a note whose memory is not [there](more): no closure's, marked or not.
 const GONE: usize = !DROPPED;
 
 /// Addresses of contexts, 0 where a note has been taken back before later ones.
@@ -108,6 +108,13 @@ pub(super) fn keep_while_returning(interface: ClosureInterface) {
     }
 }
 
+/// Gives the notes after the first ones to `with`, unless their memory is not there: when the
+/// thread ends, and when a signal handler has interrupted this function.
+fn more<R>(with: impl FnOnce(&mut Vec<usize>) -> R) -> Option<R> {
+    let notes = MORE.try_with(|more| Some(with(&mut *more.try_borrow_mut().ok()?)));
+    notes.ok().flatten()
+}
+
 impl Notes {
     #[cold]
     fn number(&self) -> usize {
@@ -117,14 +124,11 @@ impl Notes {
         number
     }
 
-    /// Returns note `at`. While the thread ends it may be gone, and then it is not taken for one
-    /// that was taken back.
+    /// Returns note `at`. One whose memory is not there is not taken for one that was taken back.
     fn get(&self, at: usize) -> usize {
         match self.first.get(at) {
             Some(note) => note.get(),
-            None => MORE
-                .try_with(|more| more.borrow().get(at - FIRST).copied().unwrap_or(0))
-                .unwrap_or(GONE),
+            None => more(|more| more.get(at - FIRST).copied().unwrap_or(0)).unwrap_or(GONE),
         }
     }
 
@@ -133,8 +137,7 @@ impl Notes {
         match self.first.get(at) {
             Some(note) => note.set(context),
             None => {
-                let _ = MORE.try_with(|more| {
-                    let mut more = more.borrow_mut();
+                more(|more| {
                     if more.len() <= at - FIRST {
                         more.resize(at - FIRST + 1, 0);
                     }
@@ -146,15 +149,15 @@ impl Notes {
         }
     }
 
-    /// Marks the first note of `context`, if there is one. While the thread ends there may be one
-    /// that is no longer there.
+    /// Marks the first note of `context`, if there is one. There may be one whose memory is not
+    /// there.
     fn mark(&self, context: usize) -> bool {
         match (0..self.len.get()).find(|at| self.get(*at) == context) {
             Some(at) => {
                 self.set(at, context | DROPPED);
                 true
             }
-            None => self.len.get() > FIRST && MORE.try_with(|_| ()).is_err(),
+            None => self.len.get() > FIRST && more(|_| ()).is_none(),
         }
     }
 
@@ -177,5 +180,27 @@ impl Notes {
             index.map(|index| later.swap_remove(index))
         });
         later.ok().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A handler of a signal calls a closure while the list is being changed.
+    #[test]
+    fn a_note_may_interrupt_another() {
+        let outer: Vec<usize> = (0..2 * FIRST).map(|_| begin(16)).collect();
+        let closure = NonNull::dangling();
+        MORE.with(|more| {
+            let _interrupted = more.borrow_mut();
+            let note = begin(closure.addr().get());
+            assert!(is_dropped_later(closure), "it may be running");
+            assert_eq!(end(note, closure.addr().get()), None);
+        });
+        for note in outer.into_iter().rev() {
+            assert_eq!(end(note, 16), None);
+        }
+        assert_eq!(begin(16), 0, "no note is left");
     }
 }
