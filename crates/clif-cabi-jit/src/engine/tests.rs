@@ -1,6 +1,6 @@
 use super::*;
 use crate::cranelift::codegen::ir::InstBuilder;
-use crate::host::icache::tests::cleared;
+use crate::host::icache::tests::{IS_REFUSED, cleared};
 
 /// Declares and builds a function that does nothing.
 fn empty_function(engine: &mut Engine) -> Result<FuncId> {
@@ -35,6 +35,18 @@ fn code_is_cleared_from_the_instruction_cache_once() {
         assert!(start + code.size() <= from + bytes);
         engine.finalize().unwrap();
         assert_eq!(cleared(), [], "nothing new");
+    }
+}
+
+/// Linux may have no `membarrier`, or a sandbox without it.
+#[test]
+fn memory_is_not_sealed_if_pipelines_are_not_flushed() {
+    let mut engine = Engine::new(&Settings::default()).unwrap();
+    for is_refused in [true, false] {
+        let id = empty_function(&mut engine).unwrap();
+        IS_REFUSED.set(is_refused);
+        assert_eq!(engine.finalize().is_err(), is_refused);
+        assert_eq!(engine.code(id).is_err(), is_refused);
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) unsafe fn clear(start: *const u8, bytes: usize) -> Result<()> {
 /// Makes all processors of this process fetch the cleared ranges anew.
 pub(crate) fn flush_pipelines() -> Result<()> {
     #[cfg(test)]
-    tests::note_flushed();
+    tests::note_flushed()?;
     #[cfg(all(target_arch = "riscv64", target_os = "linux"))]
     flush_harts()?;
     icache::pipeline_flush_mt().map_err(|error| failed(&error))
@@ -49,20 +49,26 @@ fn failed(error: &impl Display) -> Error {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
 
     thread_local! {
         /// Start and bytes of the ranges that this thread has cleared since the last [`cleared`].
         /// `true` if pipelines were flushed after it.
         static CLEARED: RefCell<Vec<(usize, usize, bool)>> = const { RefCell::new(Vec::new()) };
+        /// `true` if the system refuses to flush pipelines.
+        pub(crate) static IS_REFUSED: Cell<bool> = const { Cell::new(false) };
     }
 
     pub(super) fn note_cleared(start: *const u8, bytes: usize) {
         CLEARED.with_borrow_mut(|cleared| cleared.push((start.addr(), bytes, false)));
     }
 
-    pub(super) fn note_flushed() {
+    pub(super) fn note_flushed() -> super::Result<()> {
+        if IS_REFUSED.get() {
+            return Err(super::failed(&"refused"));
+        }
         CLEARED.with_borrow_mut(|cleared| cleared.iter_mut().for_each(|range| range.2 = true));
+        Ok(())
     }
 
     /// Returns the ranges cleared since the last call.

@@ -69,10 +69,11 @@ impl Pages {
         let (start, bytes) = (self.at(range.start), range.len());
         let is_code = last == Protection::READ_EXECUTE;
         if is_code {
-            // Before they become executable, as Cranelift does: some processors have errata about
-            // read-only memory.
+            // Before they become executable: some processors have errata about read-only memory.
+            // After an error they can still be written to.
             // SAFETY: they are mapped.
             unsafe { icache::clear(start, bytes)? };
+            icache::flush_pipelines()?;
         }
         let action = match is_code {
             true => "make memory executable",
@@ -82,9 +83,6 @@ impl Pages {
         if !(is_code && cfg!(all(target_os = "macos", target_arch = "aarch64"))) {
             // SAFETY: the caller's.
             unsafe { region::protect(start, bytes, last) }.map_err(failed(action))?;
-        }
-        if is_code {
-            icache::flush_pipelines()?;
         }
         Ok(())
     }
