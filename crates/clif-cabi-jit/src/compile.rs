@@ -6,6 +6,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::cranelift::codegen::CodegenError;
 use crate::cranelift::codegen::control::ControlPlane;
 use crate::cranelift::codegen::ir::{
     ArgumentExtension, ArgumentPurpose, ExternalName, Function, Signature, types::I128,
@@ -16,6 +17,9 @@ use crate::cranelift::{RelocTarget, codegen::Context};
 
 use crate::error::{Error, Result, panic_message};
 use crate::host::machine;
+
+/// The most bytes of stack slots. Cranelift panics on offsets of slots between this and 4 GiB.
+const MAX_SLOT_BYTES: u64 = i32::MAX as u64;
 
 /// Compiles `ctx.func`, the function `name`. The code stays in `ctx`; its relocations are returned.
 ///
@@ -38,6 +42,9 @@ pub(crate) fn compile(
     // The context is cleared after a panic, and `control` only steers random choices: nothing half
     // done is seen.
     let compiled = catch_unwind(AssertUnwindSafe(|| {
+        if slot_bytes(&ctx.func) > MAX_SLOT_BYTES {
+            return Err(CodegenError::ImplLimitExceeded);
+        }
         ctx.compile(isa, control)
             .map(|_| ())
             .map_err(|error| error.inner)
@@ -59,6 +66,14 @@ pub(crate) fn compile(
         }
     }
     module_relocs(name, id, ctx)
+}
+
+/// Returns the bytes of the stack slots, laid out as Cranelift does.
+fn slot_bytes(func: &Function) -> u64 {
+    func.sized_stack_slots.values().fold(0, |end, slot| {
+        let align = 1_u64 << slot.align_shift.clamp(3, 31);
+        end.next_multiple_of(align) + u64::from(slot.size)
+    })
 }
 
 /// Returns the relocations of the code in `ctx`, with module names instead of the function's own.

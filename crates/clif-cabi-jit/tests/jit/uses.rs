@@ -154,10 +154,10 @@ fn followed(is_cxx: bool) -> (usize, usize) {
 fn engines_do_and_say_what_is_written() {
     // As many as are in the files: none is passed over.
     let (n, n_refused) = match std::env::consts::ARCH {
-        "x86_64" => (34, 95),
-        "riscv64" => (31, 94),
-        "s390x" => (30, 87),
-        _ => (32, 91),
+        "x86_64" => (34, 96),
+        "riscv64" => (31, 95),
+        "s390x" => (30, 88),
+        _ => (32, 92),
     };
     let n_gnu = usize::from(IS_GNU);
     assert_eq!(followed(false), (n + 2 * n_gnu, n_refused + 8 * n_gnu));
@@ -197,10 +197,10 @@ fn lines_that_are_wrong_are_found() {
     }
     println!("{n_lines} lines");
     let expected = match std::env::consts::ARCH {
-        "x86_64" => 334,
-        "riscv64" => 320,
-        "s390x" => 307,
-        _ => 326,
+        "x86_64" => 336,
+        "riscv64" => 322,
+        "s390x" => 309,
+        _ => 328,
     };
     assert_eq!(
         n_lines,
