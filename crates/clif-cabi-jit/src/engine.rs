@@ -28,7 +28,7 @@ use clif_cabi::StubCode;
 use crate::arena::Arena;
 use crate::code::{Code, Shared};
 use crate::debug::Debug;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, incompatible};
 use crate::flags::refused;
 use crate::frames::NewFrames;
 use crate::host;
@@ -134,8 +134,14 @@ impl Engine {
     /// # Errors
     ///
     /// [`Error::Rebound`] when the name has, or has already been found at, another address,
-    /// [`Error::SymbolName`].
+    /// [`Error::DuplicateDefinition`] when this engine has defined it,
+    /// [`Error::IncompatibleDeclaration`] for a null address, [`Error::SymbolName`].
     pub fn bind(&mut self, name: &str, address: *const u8) -> Result<()> {
+        if let Some(id) = self.module.get_name(name)
+            && let Err(error @ Error::DuplicateDefinition { .. }) = self.check_definable(id)
+        {
+            return Err(error);
+        }
         self.symbols.bind(name, address)
     }
 
@@ -152,7 +158,7 @@ impl Engine {
     pub fn bind_code(&mut self, name: &str, code: &Code) -> Result<()> {
         // SAFETY: the code is kept alive below, as long as any code of this engine that could call
         // it.
-        self.symbols.bind(name, unsafe { code.as_ptr() }.cast())?;
+        self.bind(name, unsafe { code.as_ptr() }.cast())?;
         let shared = &self.registrar.shared;
         if !Arc::ptr_eq(shared, code.shared()) {
             shared.resources().code.push(code.clone());
@@ -371,11 +377,4 @@ fn grow(stages: &mut Vec<Stage>, index: usize) {
 
 fn unknown(id: impl core::fmt::Display) -> Error {
     Error::UnknownId { id: id.to_string() }
-}
-
-fn incompatible(name: &str, why: &'static str) -> Error {
-    Error::IncompatibleDeclaration {
-        name: name.to_owned(),
-        why,
-    }
 }

@@ -114,7 +114,8 @@ pub enum Error {
         /// The signature it was to have.
         wanted: String,
     },
-    /// A function and a data object with the same name, or a thread-local data object.
+    /// A function and a data object with the same name, a thread-local data object, or a null
+    /// address.
     IncompatibleDeclaration {
         /// The name.
         name: String,
@@ -200,6 +201,14 @@ pub(crate) fn unsupported_host(why: &str) -> Error {
     Error::UnsupportedHost {
         host: format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS),
         why: why.to_owned(),
+    }
+}
+
+/// Returns the error for a declaration.
+pub(crate) fn incompatible(name: &str, why: &'static str) -> Error {
+    Error::IncompatibleDeclaration {
+        name: name.to_owned(),
+        why,
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::error::{Error, MissingSymbol, PROCESS, Result};
+use crate::error::{Error, MissingSymbol, PROCESS, Result, incompatible};
 use crate::host::system;
 use crate::locked;
 
@@ -211,6 +211,9 @@ impl Symbols {
     /// Gives `name` an address of the front end's choice.
     pub(crate) fn bind(&mut self, name: &str, address: *const u8) -> Result<()> {
         check_name(name)?;
+        if address.is_null() {
+            return Err(incompatible(name, "its address is null"));
+        }
         let old = self
             .found
             .get(name)

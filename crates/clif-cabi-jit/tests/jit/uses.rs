@@ -154,10 +154,10 @@ fn followed(is_cxx: bool) -> (usize, usize) {
 fn engines_do_and_say_what_is_written() {
     // As many as are in the files: none is passed over.
     let (n, n_refused) = match std::env::consts::ARCH {
-        "x86_64" => (34, 96),
-        "riscv64" => (31, 95),
-        "s390x" => (30, 88),
-        _ => (32, 92),
+        "x86_64" => (34, 98),
+        "riscv64" => (31, 97),
+        "s390x" => (30, 90),
+        _ => (32, 94),
     };
     let n_gnu = usize::from(IS_GNU);
     assert_eq!(followed(false), (n + 2 * n_gnu, n_refused + 8 * n_gnu));
@@ -197,10 +197,10 @@ fn lines_that_are_wrong_are_found() {
     }
     println!("{n_lines} lines");
     let expected = match std::env::consts::ARCH {
-        "x86_64" => 336,
-        "riscv64" => 322,
-        "s390x" => 309,
-        _ => 328,
+        "x86_64" => 342,
+        "riscv64" => 328,
+        "s390x" => 315,
+        _ => 334,
     };
     assert_eq!(
         n_lines,
