@@ -39,33 +39,32 @@ pub(crate) fn compile(
         })?;
     }
 
-    // The context is cleared after a panic, and `control` only steers random choices: nothing half
-    // done is seen.
-    let compiled = catch_unwind(AssertUnwindSafe(|| {
+    let compiled = caught(name, || {
         if slot_bytes(&ctx.func) > MAX_SLOT_BYTES {
             return Err(CodegenError::ImplLimitExceeded);
         }
         ctx.compile(isa, control)
             .map(|_| ())
             .map_err(|error| error.inner)
-    }));
-    match compiled {
-        Ok(Ok(())) => {}
-        Ok(Err(source)) => {
-            return Err(Error::Compile {
-                function: name.to_owned(),
-                source,
-            });
-        }
-        Err(payload) => {
-            ctx.clear();
-            return Err(Error::CompilerPanic {
-                function: name.to_owned(),
-                message: panic_message(&*payload).to_owned(),
-            });
-        }
+    });
+    // `control` only steers random choices: nothing half done is seen.
+    if compiled.is_err() {
+        ctx.clear();
     }
+    compiled?.map_err(|source| Error::Compile {
+        function: name.to_owned(),
+        source,
+    })?;
     module_relocs(name, id, ctx)
+}
+
+/// Calls `cranelift` for the function `name`. A panic is an error, after which nothing half done may
+/// be seen.
+pub(crate) fn caught<T>(name: &str, cranelift: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(cranelift)).map_err(|payload| Error::CompilerPanic {
+        function: name.to_owned(),
+        message: panic_message(&*payload).to_owned(),
+    })
 }
 
 /// Returns the bytes of the stack slots, laid out as Cranelift does.

@@ -15,7 +15,7 @@ use crate::cranelift::module::{
 use clif_cabi::{Stub, StubCode};
 
 use super::{Engine, PendingDefinition, STUB_ALIGN, Stage, resolve, unknown};
-use crate::compile::compile;
+use crate::compile::{caught, compile};
 use crate::debug::NewCode;
 use crate::error::{Error, Result};
 use crate::frames::{RULES_ALIGN, unwound};
@@ -94,15 +94,17 @@ impl Engine {
         code: &[u8],
         relocs: Vec<ModuleReloc>,
     ) -> Result<()> {
+        let name = self.name_of(FuncOrDataId::Func(id));
         let bytes = self.registrar.frames.with_rules(id, code);
-        let bytes = bytes.map_err(|error| unwound(&self.name_of(FuncOrDataId::Func(id)))(error))?;
+        let bytes = bytes.map_err(unwound(&name))?;
         let align = match bytes {
             Cow::Owned(_) => align.max(RULES_ALIGN),
             Cow::Borrowed(_) => align,
         };
         let module = &mut self.module;
-        let result =
-            host::write_code(|| Ok(module.define_function_bytes(id, align, &bytes, &relocs)?));
+        let define = || Ok(module.define_function_bytes(id, align, &bytes, &relocs)?);
+        // cranelift-jit writes to a file if the environment has PERF_BUILDID_DIR.
+        let result = host::write_code(|| caught(&name, define).flatten());
         if result.is_err() {
             self.registrar.frames.remove(id);
         }
