@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::{Bytes, ELF_MACHINE, NewCode, Options};
 use crate::error::{Error, Result};
@@ -19,6 +20,11 @@ use crate::locked;
 const MAGIC: u32 = 0x4a69_5444;
 const HEADER: u32 = 40;
 const LOAD: u32 = 0;
+
+/// The clock that perf's records have with `-k mono`.
+const MONOTONIC: i32 = 1;
+/// The clock since the machine started.
+const BOOTTIME: i32 = 7;
 
 /// Dumps that this process has mapped.
 static MAPPED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -67,13 +73,13 @@ fn add(path: &Path, to: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> 
 
 /// Checks whether a file was last written before this process began.
 fn is_left_over(file: &File) -> Option<bool> {
-    let read = |path| std::fs::read_to_string(path).ok();
     let unwritten = file.metadata().ok()?.modified().ok()?.elapsed().ok()?;
-    // Hundredths of a second since the machine started, field 22 of proc_pid_stat(5).
-    let stat = read("/proc/self/stat")?;
-    let start: f64 = stat.rsplit(')').next()?.split(' ').nth(20)?.parse().ok()?;
-    let uptime: f64 = read("/proc/uptime")?.split(' ').next()?.parse().ok()?;
-    Some(unwritten.as_secs_f64() > uptime - start / 100.0 + 0.02)
+    // Hundredths of a second since the machine started, field 22 of proc_pid_stat(5). In a
+    // container /proc/uptime may be less.
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let start: u64 = stat.rsplit(')').next()?.split(' ').nth(20)?.parse().ok()?;
+    let uptime = Duration::from_nanos(system::nanoseconds(BOOTTIME));
+    Some(unwritten + Duration::from_millis(10 * start) > uptime + Duration::from_millis(20))
 }
 
 /// Adds code to a dump that is locked.
@@ -83,7 +89,7 @@ fn add_to_dump(file: &mut File, path: &Path, code: &[NewCode]) -> io::Result<()>
         let mut header = Bytes::default();
         let (machine, id) = (ELF_MACHINE.into(), std::process::id());
         header.u32(&[MAGIC, 1, HEADER, machine, 0, id]);
-        header.u64(&[system::monotonic_nanoseconds(), 0]);
+        header.u64(&[system::nanoseconds(MONOTONIC), 0]);
         file.write_all(&header.0)?;
     }
     let mut mapped = locked(&MAPPED);
@@ -109,7 +115,7 @@ fn load(code: &NewCode, number: u64) -> Vec<u8> {
     let size = u32::try_from(56 + name.0.len() + code.size).unwrap_or(u32::MAX);
     let mut record = Bytes::default();
     record.u32(&[LOAD, size]);
-    record.u64(&[system::monotonic_nanoseconds()]);
+    record.u64(&[system::nanoseconds(MONOTONIC)]);
     record.u32(&[std::process::id(); 2]);
     record.u64(&[code.start(), code.start(), code.len(), number]);
     record.0.extend(name.0);

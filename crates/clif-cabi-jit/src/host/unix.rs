@@ -131,17 +131,17 @@ unsafe fn unwind_table(table: &[u8], is_new: bool) {
 #[cfg(not(has_engine))]
 unsafe fn unwind_table(_: &[u8], _: bool) {}
 
-/// Returns the time by the clock that perf's records have with `-k mono`.
+/// Returns the time by one of Linux's clocks.
 #[cfg(target_os = "linux")]
-pub(crate) fn monotonic_nanoseconds() -> u64 {
+pub(crate) fn nanoseconds(clock: i32) -> u64 {
     #[repr(C)]
     struct Time([i64; 2]);
     unsafe extern "C" {
         fn clock_gettime(clock: i32, time: *mut Time) -> i32;
     }
     let mut time = Time([0; 2]);
-    // SAFETY: CLOCK_MONOTONIC, and a `struct timespec` of the machines that have an engine.
-    unsafe { clock_gettime(1, &raw mut time) };
+    // SAFETY: a `struct timespec` of the machines that have an engine.
+    unsafe { clock_gettime(clock, &raw mut time) };
     let [seconds, rest] = time.0.map(|part| u64::try_from(part).unwrap_or(0));
     seconds.wrapping_mul(1_000_000_000).wrapping_add(rest)
 }
