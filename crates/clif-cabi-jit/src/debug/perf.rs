@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek as _, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
@@ -20,6 +21,12 @@ use crate::locked;
 const MAGIC: u32 = 0x4a69_5444;
 const HEADER: u32 = 40;
 const LOAD: u32 = 0;
+
+/// `O_NOFOLLOW`: in /tmp anybody can make a link to any file of this user.
+const NO_FOLLOW: i32 = match cfg!(target_arch = "aarch64") {
+    true => 0x8000,
+    false => 0x2_0000,
+};
 
 /// The clock that perf's records have with `-k mono`.
 const MONOTONIC: i32 = 1;
@@ -55,7 +62,8 @@ fn map(code: &[NewCode]) -> String {
 fn add(path: &Path, to: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let write = || {
         let mut open = OpenOptions::new();
-        let mut file = open.create(true).read(true).append(true).open(path)?;
+        open.create(true).read(true).append(true);
+        let mut file = open.custom_flags(NO_FOLLOW).open(path)?;
         // The other engines of the process wait.
         file.lock()?;
         let emptied = match is_left_over(&file) {

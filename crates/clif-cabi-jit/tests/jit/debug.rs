@@ -180,20 +180,33 @@ fn a_jitdump_has_code() {
     assert_eq!(numbers.len(), 4, "each code has a number of its own");
 }
 
-/// Code whose profile cannot be written is final all the same.
+/// Code whose profile cannot be written is final all the same. A link may be another user's, to a
+/// file of this one.
 #[test]
 fn a_profile_that_cannot_be_written_leaves_the_code() {
-    let folder = tempfile();
-    fs::remove_dir_all(&folder).unwrap();
-    let mut engine = Engine::new(&Settings::default().jitdump(&folder)).unwrap();
-    let text = "function %one() -> i64 {\nblock0:\n v0 = iconst.i64 1\n return v0\n}";
-    let id = add(&mut engine, "one", text);
-    let why = message(engine.finalize());
-    assert!(why.contains("jit-"), "{why}");
-    // SAFETY: it was compiled as such a function.
-    let one = unsafe { function::<extern "C" fn() -> i64>(&engine, id) };
-    assert_eq!(one(), 1);
-    assert!(engine.finalize().is_ok());
+    for is_link in [false, true] {
+        let folder = tempfile();
+        let (name, linked) = (
+            format!("jit-{}.dump", std::process::id()),
+            folder.join("linked"),
+        );
+        if is_link {
+            fs::write(&linked, "own").unwrap();
+            std::os::unix::fs::symlink(&linked, folder.join(name)).unwrap();
+        } else {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        let mut engine = Engine::new(&Settings::default().jitdump(&folder)).unwrap();
+        let text = "function %one() -> i64 {\nblock0:\n v0 = iconst.i64 1\n return v0\n}";
+        let id = add(&mut engine, "one", text);
+        let why = message(engine.finalize());
+        assert!(why.contains("jit-"), "{why}");
+        // SAFETY: it was compiled as such a function.
+        let one = unsafe { function::<extern "C" fn() -> i64>(&engine, id) };
+        assert_eq!(one(), 1);
+        assert!(engine.finalize().is_ok());
+        assert!(!is_link || fs::read(linked).unwrap() == b"own");
+    }
 }
 
 /// Makes a folder for one test.
