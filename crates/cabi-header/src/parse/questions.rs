@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use clang_sys::{CXCursor_EnumDecl, CXCursor_VarDecl, CXTypeKind};
 
 use crate::clang::{Cursor, Unit};
+use crate::parse::errors::mentioned;
 use crate::reason::Reason;
 
 /// Prefix of the names of the declarations that questions add. No name in the prelude has it.
@@ -81,14 +82,15 @@ impl Questions {
     }
 
     /// Adds the answers in `unit`, which ends with the text of the questions. Declarations that are
-    /// `wrong` give none.
+    /// `wrong` give none. What refers to a `spoilt` name is asked again after other answers, by
+    /// which the name's declaration may be read.
     pub(crate) fn answer(
         &self,
         unit: &Unit<'_>,
         wrong: impl Fn(Cursor<'_>) -> bool,
         answers: &mut Answers,
     ) {
-        let mut found = vec![Answer::default(); self.values.len() + self.macros.len()];
+        let mut found = vec![Some(Answer::default()); self.values.len() + self.macros.len()];
         for top in unit.cursor().children() {
             let declared = match top.kind() {
                 CXCursor_VarDecl => vec![(top, 0)],
@@ -101,8 +103,13 @@ impl Questions {
                 let Some((fact, i)) = words.and_then(|words| words.split_once('_')) else {
                     continue;
                 };
-                let answer = i.parse().ok().and_then(|i: usize| found.get_mut(i));
-                match (fact, answer.filter(|_| !wrong(cursor))) {
+                let Some(of_question) = i.parse().ok().and_then(|i: usize| found.get_mut(i)) else {
+                    continue;
+                };
+                if mentioned(cursor, &self.spoilt).is_some() {
+                    *of_question = None;
+                }
+                match (fact, of_question.as_mut().filter(|_| !wrong(cursor))) {
                     ("value", Some(answer)) => answer.value = Some(value),
                     ("align", Some(answer)) => answer.align = Some(value),
                     ("kind", Some(answer)) => answer.kind = Some(cursor.ty().integer_kind()),
@@ -111,8 +118,16 @@ impl Questions {
             }
         }
         let of_macros = found.split_off(self.values.len());
-        (answers.values).extend(self.values.iter().cloned().zip(found));
-        (answers.macros).extend(self.macros.iter().cloned().zip(of_macros));
+        let is_last = found.iter().all(Option::is_none);
+        let of_questions = [(&self.values, found), (&self.macros, of_macros)];
+        let to = [&mut answers.values, &mut answers.macros];
+        for ((texts, found), to) in of_questions.into_iter().zip(to) {
+            let found = texts.iter().cloned().zip(found);
+            to.extend(found.filter_map(|(text, answer)| {
+                let answer = answer.or(is_last.then(Answer::default));
+                Some((text, answer?))
+            }));
+        }
     }
 }
 

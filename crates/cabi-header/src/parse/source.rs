@@ -7,7 +7,6 @@ use std::ffi::CString;
 use crate::clang::{Cursor, NO_DECLARATION, Session, SourcePlace, Unit};
 use crate::header_error::HeaderError;
 use crate::options::Options;
-use crate::parse::errors::mentioned;
 use crate::parse::pragmas::Pragmas;
 use crate::parse::prelude;
 use crate::parse::questions::{Answers, Questions};
@@ -200,9 +199,7 @@ impl<'s> Source<'s> {
         let errors = unit.diagnostics().into_iter();
         let errors = errors.filter(|error| error.is_error && is_question(&error.place));
         let wrong: HashSet<u32> = errors.map(|error| error.place.line).collect();
-        let is_wrong = |cursor: Cursor<'_>| {
-            wrong.contains(&cursor.place().line) || mentioned(cursor, &questions.spoilt).is_some()
-        };
+        let is_wrong = |cursor: Cursor<'_>| wrong.contains(&cursor.place().line);
         questions.answer(&unit, is_wrong, answers);
         Ok(())
     }
