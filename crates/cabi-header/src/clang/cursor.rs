@@ -100,6 +100,16 @@ impl<'u> Cursor<'u> {
         offset_bits = clang_Cursor_getOffsetOfField -> c_longlong, |at| at;
     }
 
+    /// Returns the definition of the record or enumeration, or a null cursor. An enumeration with
+    /// only an integer type is complete (C23 6.7.3.3); its first declaration defines it.
+    pub(crate) fn type_definition(self) -> Self {
+        let (definition, first) = (self.definition_or_null(), self.ty().declaration());
+        match definition.is_null() && first.integer_type().kind() != CXType_Invalid {
+            true => first,
+            false => definition,
+        }
+    }
+
     /// Returns the constants of an enumeration with their values.
     pub(crate) fn enumerators(self) -> Vec<(Cursor<'u>, i128)> {
         let kind = self.integer_type().canonical().kind();

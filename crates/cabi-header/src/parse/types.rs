@@ -255,7 +255,7 @@ impl<'u> Reader<'u> {
     }
 
     fn enumeration(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
-        let definition = ty.declaration().definition_or_null();
+        let definition = ty.declaration().type_definition();
         if definition.is_null() {
             return Err(Reason::Incomplete(ty.spelling()));
         }

@@ -116,7 +116,7 @@ impl<'u> Walk<'u> {
             if !is_unnamed(&name) {
                 self.note_as(name.clone(), cursor, DeclaredKind::Other(name.clone()));
             }
-            let definition = cursor.definition_or_null();
+            let definition = cursor.type_definition();
             if definition == cursor {
                 self.tagged(cursor, error);
             } else if definition.is_null() && kind != CXCursor_EnumDecl {
