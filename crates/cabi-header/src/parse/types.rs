@@ -137,6 +137,10 @@ impl<'u> Reader<'u> {
             }
             return Ok(self.model.adapt(&scalar));
         }
+        let pointer = i64::from(self.model.pointer);
+        if is_pointer(ty.canonical().kind()) && ty.size() > 0 && ty.size() != pointer {
+            return Err(unsupported(ty, "it has another size than other pointers"));
+        }
         match kind {
             CXType_Typedef => {
                 let typedef = ty.declaration();
