@@ -3,8 +3,8 @@
 //! padding, as Cranelift places them, are the control.
 
 use clif_cabi::cabi::{FnSig, Type};
-use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I32, I64};
-use clif_cabi::clif_cabi_plan::{Extension, PartsSignature, PartsValue, ValueType};
+use clif_cabi::clif_cabi_plan::ValueType::{F32, F64, I32, I64, I128};
+use clif_cabi::clif_cabi_plan::{ClifPart, Extension, PartsSignature, PartsValue, ValueType};
 use clif_cabi::cranelift_codegen::ir::{
     AbiParam, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types,
 };
@@ -16,46 +16,38 @@ use cranelift_object::ObjectModule;
 use super::system::{AARCH64, RISCV64, S390X, System, WINDOWS, X86_64};
 use super::{exported, module};
 
-/// A type of C: its name and its elements. A scalar has one.
-type Kind = (&'static str, &'static [ValueType]);
+/// A type of C: its name and its elements, and the value that an argument is. A C front end finds
+/// the latter by the machine's rules.
+pub(super) type Kind = (&'static str, &'static [ValueType], Option<RecordInParts>);
 
-const LONG: Kind = ("long long", &[I64]);
-const DOUBLE: Kind = ("double", &[F64]);
-const PAIR: Kind = ("pair", &[I64, I64]);
-const FLOATS: Kind = ("floats", &[F32; 4]);
-const DOUBLES: Kind = ("doubles", &[F64, F64]);
-const MIXED: Kind = ("mixed", &[F64, I64]);
+/// Parts with their offsets, size and alignment.
+type RecordInParts = (&'static [(u32, ValueType)], u64, u32);
 
+pub(super) const LONG: Kind = ("long long", &[I64], None);
+pub(super) const DOUBLE: Kind = ("double", &[F64], None);
+const PAIR: Kind = ("pair", &[I64, I64], None);
+const FLOATS: Kind = ("floats", &[F32; 4], None);
+const DOUBLES: Kind = ("doubles", &[F64, F64], None);
+const MIXED: Kind = ("mixed", &[F64, I64], None);
+
+/// Types, and a call of `own` of CLIF.
 const TYPES: &str = "
 #include <stdarg.h>
 typedef struct { long long x0, x1; } pair;
 typedef struct { float x0, x1, x2, x3; } floats;
 typedef struct { double x0, x1; } doubles;
 typedef struct { double x0; long long x1; } mixed;
-";
-
-/// Calls `own` of CLIF.
-const CALLER: &str = "
 long long own(long long, mixed, ...);
-int take_definition(void) {
+int relay_definition(void) {
   pair p = { 6, 7 };
   mixed first = { 2, 3 }, last = { 9, 5 };
   return own(1, first, 4.0, 5LL, p, 8.0, last) == 1234567895;
 }
 ";
 
-const MAIN: &str = "
-int relay_aggregate(void), relay_pair(void), relay_unnamed(void), relay_mixed(void);
-int take_definition(void);
-int main(void) {
-  return !relay_aggregate() | !relay_pair() << 1 | !relay_unnamed() << 2 | !relay_mixed() << 3
-    | !take_definition() << 4;
-}
-";
-
 /// Name, parameters and number of named parameters of a function of C. It returns whether element n
 /// of all its arguments is n, counted from 1.
-type Function = (&'static str, Vec<Kind>, Option<usize>);
+pub(super) type Function = (&'static str, Vec<Kind>, Option<usize>);
 
 /// rustc_codegen_cranelift #1525: a homogeneous aggregate in registers that do not suffice.
 /// wasmtime #9509: a pair with one integer register left.
@@ -75,28 +67,89 @@ fn functions(aggregate: Kind, n_int: usize) -> [Function; 4] {
     ]
 }
 
+/// Defines a function of CLIF.
+type Definition<'p> = dyn Fn(&mut ObjectModule, &Lowering) + 'p;
+
+/// A program of functions of C, and of calls of them by CLIF.
+pub(super) struct Program<'p> {
+    /// Types and further functions of C.
+    pub(super) types: &'p str,
+    pub(super) functions: &'p [Function],
+    /// The end of the name of one more `relay_` of `types`, and the function of CLIF that it calls.
+    pub(super) more: Option<(&'p str, &'p Definition<'p>)>,
+}
+
+impl Program<'_> {
+    /// Links and runs the program. Calls have plans of parts, or flattened parts. Returns the bits
+    /// of the functions that do not get their arguments.
+    pub(super) fn run(&self, system: &System<'_>, link: &str, is_planned: bool) -> Option<i32> {
+        let (folder, wine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let write = |name: &str, bytes: &[u8]| {
+            std::fs::write(folder.path().join(name), bytes).unwrap();
+        };
+        let callees: String = self.functions.iter().map(in_c).collect();
+        write("callees.c", [self.types, &callees].concat().as_bytes());
+        let names = self.functions.iter().map(|(name, ..)| *name);
+        let names = names.chain(self.more.map(|(name, _)| name));
+        let (mut relays, mut checks) = (String::new(), String::new());
+        for (bit, name) in names.enumerate() {
+            relays += &format!("int relay_{name}(void);\n");
+            checks += &format!(" | !relay_{name}() << {bit}");
+        }
+        let main = format!("{relays}int main(void) {{ return 0{checks}; }}\n");
+        write("main.c", main.as_bytes());
+        write("relays.o", &self.object(system.triple, is_planned));
+        system.commands(folder.path(), link)?.unwrap();
+        let ended = system.run(folder.path(), wine.path())?;
+        Some(ended.status.code().unwrap())
+    }
+
+    fn object(&self, triple: &str, is_planned: bool) -> Vec<u8> {
+        let (mut module, lower) = module(triple);
+        for (name, kinds, n_named) in self.functions {
+            let params: Vec<_> = kinds.iter().map(|kind| value(&lower, *kind)).collect();
+            let sig = PartsSignature {
+                params: params.clone(),
+                n_named: *n_named,
+                result: Some(PartsValue::scalar(I32, Extension::Sign)),
+                ..PartsSignature::default()
+            };
+            let sig = sig.fn_sig(lower.target()).unwrap();
+            let own = FnSig::new([], Type::I32);
+            let named = |side: &str| format!("{side}_{name}");
+            exported(&mut module, &named("relay"), &own, |module, builder, _| {
+                let callee = lower.declare_import(module, &named("take"), &sig);
+                let (callee, mut n) = (callee.unwrap().id, 0);
+                let args = params.iter().zip(kinds).map(|(value, (_, elements, _))| {
+                    constants(builder, value, elements, (&mut n, is_planned))
+                });
+                let args: Vec<Arg> = args.collect();
+                match is_planned {
+                    true => call(module, &lower, builder, (callee, &sig), &args),
+                    false => call_flat(module, builder, callee, &args),
+                }
+            });
+        }
+        if let Some((_, define)) = self.more {
+            define(&mut module, &lower);
+        }
+        module.finish().emit().unwrap()
+    }
+}
+
 /// Runs the program of `functions` with plans of parts, and with flattened parts. The bits of
 /// `control` are functions that do not get their flattened arguments. They lack padding, or the
 /// last element of an object that is passed by reference. al of x86-64 may be right by chance.
 fn run(system: &System<'_>, link: &str, functions: &[Function], control: i32) {
-    let wine = tempfile::tempdir().unwrap();
+    let program = Program {
+        types: TYPES,
+        functions,
+        more: Some(("definition", &define_own)),
+    };
     for (is_planned, wrong) in [(true, 0), (false, control)] {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, bytes: &[u8]| {
-            std::fs::write(folder.path().join(name), bytes).unwrap();
-        };
-        let callees: String = functions.iter().map(in_c).collect();
-        write("callees.c", [TYPES, &callees, CALLER].concat().as_bytes());
-        write("main.c", MAIN.as_bytes());
-        write("relays.o", &object(system.triple, functions, is_planned));
-        let Some(linked) = system.commands(folder.path(), link) else {
+        let Some(code) = program.run(system, link, is_planned) else {
             return;
         };
-        linked.unwrap();
-        let Some(ended) = system.run(folder.path(), wine.path()) else {
-            return;
-        };
-        let code = ended.status.code().unwrap();
         let (triple, is_right) = (system.triple, code == 0);
         assert_eq!(
             (code & wrong, is_right),
@@ -106,47 +159,30 @@ fn run(system: &System<'_>, link: &str, functions: &[Function], control: i32) {
     }
 }
 
-fn object(triple: &str, functions: &[Function], is_planned: bool) -> Vec<u8> {
-    let (mut module, lower) = module(triple);
-    for (name, kinds, n_named) in functions {
-        let params: Vec<_> = kinds.iter().map(|kind| value(&lower, *kind)).collect();
-        let sig = PartsSignature {
-            params: params.clone(),
-            n_named: *n_named,
-            result: Some(PartsValue::scalar(I32, Extension::Sign)),
-            ..PartsSignature::default()
-        };
-        let sig = sig.fn_sig(lower.target()).unwrap();
-        let own = FnSig::new([], Type::I32);
-        let named = |side: &str| format!("{side}_{name}");
-        exported(&mut module, &named("relay"), &own, |module, builder, _| {
-            let callee = lower.declare_import(module, &named("take"), &sig);
-            let (callee, mut n) = (callee.unwrap().id, 0);
-            let args = params.iter().zip(kinds).map(|(value, (_, elements))| {
-                constants(builder, value, elements, (&mut n, is_planned))
-            });
-            let args: Vec<Arg> = args.collect();
-            match is_planned {
-                true => call(module, &lower, builder, (callee, &sig), &args),
-                false => call_flat(module, builder, callee, &args),
-            }
-        });
-    }
+fn define_own(module: &mut ObjectModule, lower: &Lowering) {
     let own = PartsSignature {
-        params: [LONG, MIXED].map(|kind| value(&lower, kind)).to_vec(),
+        params: [LONG, MIXED].map(|kind| value(lower, kind)).to_vec(),
         n_named: Some(2),
-        result: Some(value(&lower, LONG)),
+        result: Some(value(lower, LONG)),
         ..PartsSignature::default()
     };
     let own = own.fn_sig(lower.target()).unwrap();
-    exported(&mut module, "own", &own, |_, builder, entry| {
-        digits(&lower, builder, entry)
+    exported(module, "own", &own, |_, builder, entry| {
+        digits(lower, builder, entry)
     });
-    module.finish().emit().unwrap()
 }
 
 /// Returns the value of a kind in the parts, or by the reference, that C passes it in or by.
-fn value(lower: &Lowering, (_, elements): Kind) -> PartsValue {
+fn value(lower: &Lowering, (_, elements, record): Kind) -> PartsValue {
+    if let Some((parts, size, align)) = record {
+        let mut value = PartsValue::new(&[], size, align);
+        let part = |(offset, ty): &(u32, ValueType)| {
+            let bytes = size.min(ty.bytes().into());
+            ClifPart::new(*offset, u8::try_from(bytes).unwrap(), *ty)
+        };
+        value.parts = parts.iter().map(part).collect();
+        return value;
+    }
     let target = lower.target().name();
     let size = elements.iter().map(|own| u64::from(own.bytes())).sum();
     let align = elements[0].bytes();
@@ -163,7 +199,7 @@ fn value(lower: &Lowering, (_, elements): Kind) -> PartsValue {
 /// Returns the function of C.
 fn in_c((name, kinds, n_named): &Function) -> String {
     let (mut n, mut params, mut reads, mut checks) = (0, vec![], String::new(), vec![]);
-    for (i, (ty, elements)) in kinds.iter().enumerate() {
+    for (i, (ty, elements, record)) in kinds.iter().enumerate() {
         match n_named.is_some_and(|n_named| i >= n_named) {
             true => reads += &format!("{ty} a{i} = va_arg(l, {ty}); "),
             false => params.push(format!("{ty} a{i}")),
@@ -171,7 +207,7 @@ fn in_c((name, kinds, n_named): &Function) -> String {
         for element in 0..elements.len() {
             n += 1;
             let element = match elements.len() {
-                1 => String::new(),
+                1 if record.is_none() => String::new(),
                 _ => format!(".x{element}"),
             };
             checks.push(format!("a{i}{element} == {n}"));
@@ -196,12 +232,21 @@ fn constants(
     let constants = elements.iter().map(|part| {
         *n += 1;
         match part {
+            // A half of 8 to 15, below bits that are no part of it.
+            F64 if value.size == 2 => {
+                let bits = 0x7fff_4800 + 128 * (i64::from(*n) - 8);
+                let bits = builder.ins().iconst(types::I64, bits);
+                builder.ins().bitcast(types::F64, MemFlagsData::new(), bits)
+            }
             F32 => builder.ins().f32const(f32::from(*n)),
             F64 => builder.ins().f64const(f64::from(*n)),
             part => builder.ins().iconst(clif_type(*part), i64::from(*n)),
         }
     });
     let mut values: Vec<Value> = constants.collect();
+    if let ([I64, I64], [ClifPart { ty: I128, .. }]) = (elements, &*value.parts) {
+        return Arg::value(builder.ins().iconcat(values[0], values[1]));
+    }
     if !value.by_reference {
         for (value, part) in values.iter_mut().zip(&value.parts) {
             let ty = clif_type(part.ty);
@@ -302,7 +347,7 @@ fn digits(lower: &Lowering, builder: &mut FunctionBuilder<'_>, entry: &Entry) ->
     number
 }
 
-const LINK: &str = "CC callees.c main.c relays.o -o main.exe";
+pub(super) const LINK: &str = "CC callees.c main.c relays.o -o main.exe";
 
 #[test]
 fn x86_64_linux() {
