@@ -2,7 +2,6 @@
 //! of every signature, the bodies of the fuzz targets.
 //!
 //! - [`suites`]: the runs of `cargo test -p cabi-tests --test suites -- probe` and its like.
-//! - [`bugs`]: the compiler bugs of `expected.toml`, checked again.
 //! - [`mutants`]: the deliberate mistakes that suites must notice.
 //! - [`fuzzing`], [`invariants`]: random signatures, and what is checked of each.
 //! - [`isa`]: the flags of the guides.
@@ -18,8 +17,6 @@
     allow(dead_code)
 )]
 
-#[cfg(all(target_arch = "x86_64", unix))]
-pub mod bugs;
 pub mod corpus;
 #[cfg(unix)]
 mod cross_compilers;

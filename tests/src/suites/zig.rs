@@ -23,10 +23,10 @@ use cabi_verify::verdict::Verdict;
 use cabi_verify::verify::Compiler;
 use cabi_verify::verify::units::{CaseVerdict, CompiledUnit, Mistake, Unit};
 
-use crate::bugs::subject;
 use crate::corpus::expected;
 use crate::cross_compilers::{self, entries, takes, unit};
 use crate::suite::{Result, Suite, number};
+use crate::suites::bugs::subject;
 
 /// Finds Zig, and the C compiler that builds the frame around its functions. If one is missing, the
 /// report says so.

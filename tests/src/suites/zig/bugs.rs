@@ -9,7 +9,7 @@ use cabi_verify::case::{Case, Direction};
 use cabi_verify::report::expected::Expected;
 use cabi_verify::verdict::Difference;
 
-use crate::bugs::backend_name;
+use crate::suites::bugs::backend_name;
 
 /// Predicate for calls that meet a bug.
 type BugPredicate = fn(&Call) -> bool;
