@@ -15,8 +15,12 @@ use crate::reason::Reason;
 /// Prefix of the names of the declarations that questions add. No name in the prelude has it.
 const QUESTION: &str = "__cabi_question_";
 
-/// Pragma that turns a warning into an error: clang's value would not be the one written.
-const CHECKED: &str = "#pragma clang diagnostic error \"-Winteger-overflow\"\n";
+/// Pragmas that turn warnings into errors: clang's value would not be the one written. clang warns
+/// of shifts only outside of constant expressions, as in a variable's initializer.
+const CHECKED: &str = "#pragma clang diagnostic error \"-Winteger-overflow\"
+#pragma clang diagnostic error \"-Wshift-count-overflow\"
+#pragma clang diagnostic error \"-Wshift-count-negative\"
+";
 
 /// Answer of a further run to a question.
 #[derive(Clone, Copy, Default, Debug)]
@@ -75,7 +79,7 @@ impl Questions {
         }
         for (i, name) in (self.values.len()..).zip(&self.macros) {
             text += &format!(
-                "#ifdef {name}\nenum {{ {QUESTION}value_{i} = ({name}) }}; extern __typeof__(+({name})) {QUESTION}kind_{i};\n#endif\n"
+                "#ifdef {name}\nenum {{ {QUESTION}value_{i} = ({name}) }}; __typeof__(+({name})) {QUESTION}kind_{i} = ({name});\n#endif\n"
             );
         }
         text
