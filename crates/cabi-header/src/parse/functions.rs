@@ -331,7 +331,7 @@ fn convention(
         CXCallingConv_X86_64Win64 if is_x86_64 => Ok(Some(&X86_64_WIN64)),
         CXCallingConv_X86_64Win64 => Err(Reason::from(cabi::Error::Unsupported {
             ty: "ms_abi".to_owned(),
-            why: "only the targets of Windows have this calling convention",
+            why: "supported only for the targets of Windows",
             target: target.to_owned(),
         })),
         CXCallingConv_X86_64SysV if is_x86_64 => Ok(Some(&X86_64_SYSV)),
