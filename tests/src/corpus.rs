@@ -57,14 +57,14 @@ pub(crate) fn read_blocks(blocks: &[&Block]) -> Vec<Result<Subject, CorpusError>
 /// # Errors
 /// A message, if a file is not in the format.
 pub(crate) fn read(name: &str, engine: &str, report: &mut Report) -> Result<Vec<Subject>, String> {
-    let files = match std::env::var_os("CABI_CORPUS") {
+    let blocks = match std::env::var_os("CABI_CORPUS") {
         Some(other) if name == "x86-64-sysv" => read_folder(Path::new(&other)),
         Some(_) => Ok(Vec::new()),
         None => read_folder(&folder().join(name)),
     };
-    let files = files.map_err(|error| error.to_string())?;
+    let blocks = blocks.map_err(|error| error.to_string())?;
     let mut subjects = Vec::new();
-    let blocks: Vec<&Block> = files.iter().flat_map(|file| &file.blocks).collect();
+    let blocks: Vec<&Block> = blocks.iter().collect();
     for (block, read) in blocks.iter().zip(read_blocks(&blocks)) {
         match read {
             Ok(subject) => subjects.push(subject),

@@ -16,8 +16,7 @@ const NAME: &str = "t";
 /// Returns each type that has a place on x86-64 Linux, with a function for each position. The
 /// report says which have none.
 pub(crate) fn subjects(engine: &str, suite: &mut Suite) -> Result<Vec<Subject>> {
-    let files = read_folder(&folder().join("positions"))?.into_iter();
-    let mut blocks: Vec<Block> = files.flat_map(|file| file.blocks).collect();
+    let mut blocks = read_folder(&folder().join("positions"))?;
     for block in &mut blocks {
         Target::X86_64_LINUX.name().clone_into(&mut block.target);
     }

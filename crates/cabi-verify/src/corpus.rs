@@ -43,15 +43,6 @@ mod tests;
 /// The triple of a block that names none.
 pub const DEFAULT_TARGET: &str = "x86_64-linux-gnu";
 
-/// One `.abi` file.
-#[derive(Clone, Debug)]
-pub struct CorpusFile {
-    /// File that it was read from.
-    pub path: PathBuf,
-    /// Its blocks in order.
-    pub blocks: Vec<Block>,
-}
-
 /// One block of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Block {
@@ -140,12 +131,12 @@ impl CorpusError {
     }
 }
 
-/// Reads every `.abi` file of `folder`, in the order of their names, and checks that no two blocks
-/// share a name.
+/// Reads the blocks of every `.abi` file of `folder`, in the order of the files' names, and checks
+/// that no two blocks share a name.
 ///
 /// # Errors
 /// [`CorpusError`] for a file that cannot be read or is not in the format.
-pub fn read_folder(folder: &Path) -> Result<Vec<CorpusFile>, CorpusError> {
+pub fn read_folder(folder: &Path) -> Result<Vec<Block>, CorpusError> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(CorpusError::io(folder))? {
         let path = entry.map_err(CorpusError::io(folder))?.path();
@@ -154,15 +145,16 @@ pub fn read_folder(folder: &Path) -> Result<Vec<CorpusFile>, CorpusError> {
         }
     }
     paths.sort();
-    let files: Vec<CorpusFile> = paths
-        .iter()
-        .map(|path| CorpusFile::read(path))
-        .collect::<Result<_, _>>()?;
-    no_name_twice(files.iter().flat_map(|file| &file.blocks))?;
-    Ok(files)
+    let mut blocks = Vec::new();
+    for path in paths {
+        let text = std::fs::read_to_string(&path).map_err(CorpusError::io(&path))?;
+        blocks.extend(Block::parse(&path, &text)?);
+    }
+    no_name_twice(&blocks)?;
+    Ok(blocks)
 }
 
-fn no_name_twice<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> Result<(), CorpusError> {
+fn no_name_twice(blocks: &[Block]) -> Result<(), CorpusError> {
     let mut first_seen = BTreeMap::new();
     for block in blocks {
         if let Some(other) = first_seen.insert(&block.name, block) {
@@ -174,34 +166,25 @@ fn no_name_twice<'b>(blocks: impl IntoIterator<Item = &'b Block>) -> Result<(), 
     Ok(())
 }
 
-impl CorpusFile {
-    /// Reads one file.
-    ///
-    /// # Errors
-    /// [`CorpusError`] if it cannot be read or is not in the format.
-    pub fn read(path: &Path) -> Result<Self, CorpusError> {
-        let text = std::fs::read_to_string(path).map_err(CorpusError::io(path))?;
-        Self::parse(path, &text)
-    }
-
-    /// Reads `text` as the content of the file `path`, which need not exist.
+impl Block {
+    /// Reads the blocks of `text`, the content of the file `path`, which need not exist.
     ///
     /// # Errors
     /// [`CorpusError`] naming the line.
     ///
     /// # Example
     /// ```
-    /// use cabi_verify::corpus::CorpusFile;
+    /// use cabi_verify::corpus::Block;
     ///
     /// let text = "== one\nproves: psABI 3.2.3\nint f(int);\n";
-    /// let file = CorpusFile::parse("a.abi".as_ref(), text)?;
-    /// assert_eq!(file.blocks[0].code, "int f(int);\n");
+    /// let blocks = Block::parse("a.abi".as_ref(), text)?;
+    /// assert_eq!(blocks[0].code, "int f(int);\n");
     ///
-    /// let refused = CorpusFile::parse("a.abi".as_ref(), "== one\nint f(int);\n").unwrap_err();
+    /// let refused = Block::parse("a.abi".as_ref(), "== one\nint f(int);\n").unwrap_err();
     /// assert_eq!(refused.to_string(), "a.abi:1: block `one` has no key `proves`");
     /// # Ok::<(), cabi_verify::corpus::CorpusError>(())
     /// ```
-    pub fn parse(path: &Path, text: &str) -> Result<Self, CorpusError> {
+    pub fn parse(path: &Path, text: &str) -> Result<Vec<Self>, CorpusError> {
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
         let mut starts: Vec<usize> = Vec::new();
         for (i, line) in lines.iter().enumerate() {
@@ -215,16 +198,13 @@ impl CorpusFile {
                 ));
             }
         }
-        let mut blocks: Vec<Block> = Vec::new();
+        let mut blocks = Vec::new();
         for (n, &start) in starts.iter().enumerate() {
             let end = starts.get(n + 1).copied().unwrap_or(lines.len());
             let block = reader::read(path, lines.get(..end).unwrap_or_default(), start)?;
             blocks.push(block);
         }
         no_name_twice(&blocks)?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            blocks,
-        })
+        Ok(blocks)
     }
 }

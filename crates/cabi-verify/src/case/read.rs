@@ -7,7 +7,7 @@ use cabi_header::{Header, Options, Prototype};
 
 use super::{Case, Subject};
 use crate::corpus::capability::{feature_flags, is_of_word};
-use crate::corpus::{Block, CorpusError, CorpusFile, OLDEST_LIBCLANG, libclang};
+use crate::corpus::{Block, CorpusError, OLDEST_LIBCLANG, libclang};
 
 /// The parameters of this declaration, added after a block's text, are the unnamed arguments.
 const UNNAMED: &str = "cabi_unnamed_arguments";
@@ -16,12 +16,12 @@ impl Subject {
     /// Reads the first block of `text`.
     ///
     /// # Errors
-    /// As [`CorpusFile::parse`] and [`read`](Self::read).
+    /// As [`Block::parse`] and [`read`](Self::read).
     pub fn parse(text: &str) -> Result<Self, CorpusError> {
         let path = "text".as_ref();
-        let file = CorpusFile::parse(path, text)?;
+        let blocks = Block::parse(path, text)?;
         let no_block = || CorpusError::new(path.display(), "no block");
-        Self::read(file.blocks.first().ok_or_else(no_block)?)
+        Self::read(blocks.first().ok_or_else(no_block)?)
     }
 
     /// Reads `block`.

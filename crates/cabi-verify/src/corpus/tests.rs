@@ -22,8 +22,8 @@ int g(int, ...);
 
 ";
 
-fn parse(text: &str) -> Result<CorpusFile, CorpusError> {
-    CorpusFile::parse("t.abi".as_ref(), text)
+fn parse(text: &str) -> Result<Vec<Block>, CorpusError> {
+    Block::parse("t.abi".as_ref(), text)
 }
 
 fn error(text: &str) -> String {
@@ -32,9 +32,9 @@ fn error(text: &str) -> String {
 
 #[test]
 fn reads_keys_and_code() {
-    let file = parse(TWO).unwrap();
-    let [first, second] = &file.blocks[..] else {
-        panic!("{:?}", file.blocks)
+    let blocks = parse(TWO).unwrap();
+    let [first, second] = &blocks[..] else {
+        panic!("{blocks:?}")
     };
     assert_eq!(
         first.proves,

@@ -1,13 +1,13 @@
 use super::*;
-use crate::corpus::CorpusFile;
+use crate::corpus::Block;
 
 #[test]
 fn every_signature_is_a_block() {
     for dialect in [Dialect::GCC, Dialect::CLANG] {
         for index in 0..2000 {
             let text = signature(1, index, dialect).block("r", "random", &[]);
-            let file = CorpusFile::parse("random.abi".as_ref(), &text).unwrap();
-            assert_eq!(file.blocks.len(), 1, "{text}");
+            let blocks = Block::parse("random.abi".as_ref(), &text).unwrap();
+            assert_eq!(blocks.len(), 1, "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use cabi::Policy;
 use cabi_verify::build::Reference;
 use cabi_verify::case::{Case, Subject};
-use cabi_verify::corpus::CorpusFile;
+use cabi_verify::corpus::Block;
 
 use super::{Part, Verdicts};
 use crate::corpus::read_blocks;
@@ -78,9 +78,9 @@ pub(super) fn subjects(suite: &Suite) -> Result<Vec<Subject>> {
             );
         }
     }
-    let file = CorpusFile::parse("unions".as_ref(), &text)?;
+    let blocks = Block::parse("unions".as_ref(), &text)?;
     let mut subjects = Vec::new();
-    let blocks = file.blocks.iter().filter(|one| suite.wants(&one.name));
+    let blocks = blocks.iter().filter(|one| suite.wants(&one.name));
     for read in read_blocks(&blocks.collect::<Vec<_>>()) {
         match read {
             Err(why) if why.is_missing_libclang => return Ok(Vec::new()),
