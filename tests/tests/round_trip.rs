@@ -30,13 +30,8 @@ const N_CASES: usize = 300;
 fn difference(ours: &Type, theirs: &Type) -> Option<String> {
     let facts_of = |ty: &Type| {
         let named = vec![("object".to_owned(), ty.clone())];
-        facts(&Subject::of_cases(
-            "",
-            &Target::X86_64_LINUX,
-            String::new(),
-            named,
-            Vec::new(),
-        ))
+        let (target, code) = (&Target::X86_64_LINUX, String::new());
+        facts(&Subject::of_types("", target, code, named))
     };
     let leaves = |ty: &Type| -> Vec<_> {
         let kept = leaves(ty).filter(|leaf| leaf.width_bits > 0 && !leaf.unnamed);
@@ -227,13 +222,7 @@ fn objections(reference: &Reference, types: &[Type], ours: &[Type]) -> Vec<Strin
         named.push((format!("object_{i}"), ours.clone()));
     }
     let text = format!("{}{text}", emitter.definitions());
-    let subject = Subject::of_cases(
-        "drawn",
-        &Target::X86_64_LINUX,
-        String::new(),
-        named,
-        Vec::new(),
-    );
+    let subject = Subject::of_types("drawn", &Target::X86_64_LINUX, String::new(), named);
     let flags = ["-Wno-psabi", "-Wno-attributes"];
     let replies = ask_data(reference, &flags, &text, &subject).expect("a compiler that runs");
     let differs = |(fact, reply): &(Fact, Reply)| *reply != Reply::Is(fact.ours.clone());

@@ -100,15 +100,9 @@ impl Direction {
 pub type SubjectCase<'a> = (&'a Subject, &'a Case);
 
 impl Subject {
-    /// Returns cases whose types a program has made: `code` declares the types of `named` and the
-    /// functions of `cases`, which are for `target`.
-    pub fn of_cases(
-        name: &str,
-        target: &Target,
-        code: String,
-        named: Vec<(String, Type)>,
-        cases: Vec<Case>,
-    ) -> Self {
+    /// Returns types that a program has made, without cases: `code` declares the types of `named`
+    /// for `target`.
+    pub fn of_types(name: &str, target: &Target, code: String, named: Vec<(String, Type)>) -> Self {
         let block = Block {
             name: name.to_owned(),
             target: target.name().to_owned(),
@@ -129,7 +123,15 @@ impl Subject {
             header,
             names: Vec::new(),
             target: target.clone(),
+            cases: Vec::new(),
+        }
+    }
+
+    /// Returns cases for x86-64 Linux of which there is no text.
+    pub fn of_cases(name: &str, cases: Vec<Case>) -> Self {
+        Self {
             cases,
+            ..Self::of_types(name, &Target::X86_64_LINUX, String::new(), Vec::new())
         }
     }
 }

@@ -93,36 +93,27 @@ pub fn read(
         target,
     };
     let mut skipped = Vec::new();
+    let mut skip = |name: &str, location: &Location, omission| {
+        skipped.push(OmittedDeclaration::new(name, Some(location), omission));
+    };
     for declaration in &header.skipped {
         if only(&declaration.name, &declaration.location) {
             let omission = (declaration.reason.key(), declaration.reason.to_string());
-            skipped.push(OmittedDeclaration::new(
-                &declaration.name,
-                Some(&declaration.location),
-                omission,
-            ));
+            skip(&declaration.name, &declaration.location, omission);
         }
     }
     for prototype in &header.prototypes {
         if only(&prototype.name, &prototype.location)
             && let Err(omission) = declared.prototype(prototype)
         {
-            skipped.push(OmittedDeclaration::new(
-                &prototype.name,
-                Some(&prototype.location),
-                omission,
-            ));
+            skip(&prototype.name, &prototype.location, omission);
         }
     }
     let text = format!("{include}{}", without_macros(&header));
     let records = convention.map_or_else(Vec::new, |_| records(&header, &only));
     for (i, record) in records.iter().enumerate() {
         if let Err(omission) = declared.positions(i + 1, record, convention) {
-            skipped.push(OmittedDeclaration::new(
-                &record.name,
-                Some(&record.location),
-                omission,
-            ));
+            skip(&record.name, &record.location, omission);
         }
     }
     let n_records = records.len();
@@ -137,7 +128,8 @@ pub fn read(
         text,
         subject: Subject {
             header,
-            ..Subject::of_cases("", target, preamble, Vec::new(), cases)
+            cases,
+            ..Subject::of_types("", target, preamble, Vec::new())
         },
         n_prototypes,
         n_records,

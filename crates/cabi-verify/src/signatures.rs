@@ -272,8 +272,10 @@ pub fn subject(
     });
     let case = placed.map_err(|error| by_cabi(&error, compiler))?;
     let code = declared.types.clone() + &declared.prototype;
-    let (types, cases) = (declared.named, vec![case]);
-    Ok(Subject::of_cases(&name, &target, code, types, cases))
+    Ok(Subject {
+        cases: vec![case],
+        ..Subject::of_types(&name, &target, code, declared.named)
+    })
 }
 
 /// Returns the verdict on a refusal of `cabi`. The known refusals of drawn signatures have errors

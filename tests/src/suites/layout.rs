@@ -385,7 +385,7 @@ fn subject(
         }
     }
     let name = format!("grid/{target}");
-    let mut subject = Subject::of_cases(&name, &Target::X86_64_LINUX, code, types, Vec::new());
+    let mut subject = Subject::of_types(&name, &Target::X86_64_LINUX, code, types);
     target.clone_into(&mut subject.block.target);
     let left_out = left_out.iter().map(|(why, n)| format!("{n} {why}"));
     Ok((subject, left_out.collect::<Vec<_>>().join(", ")))

@@ -11,7 +11,7 @@ mod mutants;
 
 use std::collections::BTreeMap;
 
-use cabi::{Convention, FnAbi, Policy, Target, VectorLevel, X86_64_WIN64, zig};
+use cabi::{Convention, FnAbi, Policy, VectorLevel, X86_64_WIN64, zig};
 use cabi_verify::build::Capability;
 use cabi_verify::build::zig::{Backend, Mode};
 use cabi_verify::case::{Case, Subject};
@@ -76,13 +76,7 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         let (n, mode, version) = (cases.len(), setup.mode(), zig.version());
         let note = format!("{}: {n} cases by zig {version} {mode}", setup.name());
         suite.report.note(note);
-        let subject = Subject::of_cases(
-            "auto",
-            &Target::X86_64_LINUX,
-            String::new(),
-            Vec::new(),
-            cases,
-        );
+        let subject = Subject::of_cases("auto", cases);
         setups.push((setup, compiler, subject));
     }
     let units = setups.iter().enumerate();

@@ -1,6 +1,6 @@
 //! The cases beside those of the corpus: vectors of bools, random ones.
 
-use cabi::{BoolVector, DataModel, Error, RecordBuilder, Target, Type};
+use cabi::{BoolVector, DataModel, Error, RecordBuilder, Type};
 use cabi_verify::case::{Case, Subject};
 use cabi_verify::generate::signature_for_zig;
 use cabi_verify::threads::{at_once, in_threads};
@@ -30,13 +30,7 @@ pub(crate) fn bool_vectors() -> Result<Vec<Subject>, Error> {
     let mut subjects = Vec::new();
     let mut add = |name: String, params: Vec<Type>, ret: &Type| {
         let cases = vec![case(name.clone(), params, ret.clone())];
-        subjects.push(Subject::of_cases(
-            &name,
-            &Target::X86_64_LINUX,
-            String::new(),
-            Vec::new(),
-            cases,
-        ));
+        subjects.push(Subject::of_cases(&name, cases));
     };
     for lanes in LANES {
         let vector = &Type::bool_vector(lanes, BoolVector::Zig)?;
