@@ -18,13 +18,11 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use table::{Reply, Table, ask_data, ask_together};
+pub use table::{Answers, Reply, ask_data, ask_together};
 
 /// Property of a type's layout, with the answer of `cabi`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fact {
-    /// The block's name.
-    pub block: String,
     /// The question in words of C: `offsetof(struct s, a.b)`.
     pub what: String,
     /// The answer of `cabi`.
@@ -111,9 +109,6 @@ struct Question {
     /// Bytes from the start of a record to a member of this type after a `char`, if the compilers
     /// of the target agree about that.
     after_char: Option<u64>,
-    /// Types whose own members have questions elsewhere. The questions about a member of such a
-    /// type are about its place only.
-    known: Vec<Type>,
     /// `true` if the first byte of a number, and the first bit of a byte, is the highest.
     highest_first: bool,
 }
@@ -144,7 +139,7 @@ pub fn facts(subject: &Subject) -> Vec<Fact> {
     let questions = questions(subject, "");
     let probes = questions
         .iter()
-        .flat_map(|question| question.probes("", About::Values));
+        .flat_map(|question| question.probes(About::Values));
     probes.map(|probe| probe.fact).collect()
 }
 
@@ -163,7 +158,6 @@ fn questions(subject: &Subject, prefix: &str) -> Vec<Question> {
                 spelled: spelled.to_owned(),
                 ty: ty.clone(),
                 after_char: after_char(ty, &subject.header.model),
-                known: Vec::new(),
                 highest_first,
             });
         }
@@ -204,22 +198,20 @@ fn after_char(ty: &Type, model: &DataModel) -> Option<u64> {
 }
 
 impl Question {
-    /// Returns the probes of the type, up to those of `about`, which come last. `block` is the name
-    /// of the type's block.
-    fn probes(&self, block: &str, about: About) -> Vec<Probe> {
-        let mut probes = self.all_probes(block);
+    /// Returns the probes of the type, up to those of `about`, which come last.
+    fn probes(&self, about: About) -> Vec<Probe> {
+        let mut probes = self.all_probes();
         probes.retain(|probe| probe.about <= about);
         probes.sort_by_key(|probe| probe.about);
         probes
     }
 
-    fn all_probes(&self, block: &str) -> Vec<Probe> {
+    fn all_probes(&self) -> Vec<Probe> {
         let (spelled, ty) = (&self.spelled, &self.ty);
         let typed = format!("__typeof__({})", self.variable);
         let mut out = Vec::new();
         let mut ask = |about: About, what: String, ours: Answer, text: String| {
-            let block = block.to_owned();
-            let fact = Fact { block, what, ours };
+            let fact = Fact { what, ours };
             out.push(Probe { about, fact, text });
         };
         let size = format!("sizeof({typed})");
@@ -278,8 +270,7 @@ impl Question {
     }
 
     /// Returns the named members of the type, with the members of members and of first and last
-    /// elements. Members of `known` types are left out. If there are many, so are those of a type
-    /// that has been walked.
+    /// elements. If there are many, the members of a type that has been walked are left out.
     fn members(&self) -> Vec<Member> {
         let root = Member {
             path: String::new(),
@@ -289,7 +280,6 @@ impl Question {
         };
         let by_size = (1 << 20) / usize::try_from(self.ty.size()).unwrap_or(usize::MAX).max(1);
         let mut walk = Walk {
-            known: &self.known,
             walked: Vec::new(),
             many: by_size.min(512),
             found: Vec::new(),
@@ -302,17 +292,15 @@ impl Question {
 /// A search for the members of a type. Members double at each level if each type has two of the
 /// next one, so each type is walked once where there are many. The limit is lower for a large
 /// object, as a member's answer may be all its bytes.
-struct Walk<'k> {
-    known: &'k [Type],
+struct Walk {
     walked: Vec<Type>,
     many: usize,
     found: Vec<Member>,
 }
 
-impl Walk<'_> {
+impl Walk {
     fn leaves_out(&self, ty: &Type) -> bool {
-        let is_many = self.found.len() >= self.many;
-        self.known.contains(ty) || (is_many && self.walked.contains(ty))
+        self.found.len() >= self.many && self.walked.contains(ty)
     }
 }
 
@@ -328,7 +316,7 @@ struct Member {
 
 impl Member {
     /// Adds the members of this one.
-    fn walk(&self, walk: &mut Walk<'_>) {
+    fn walk(&self, walk: &mut Walk) {
         let mut add = |path: String, offset_bits: u64, width: Option<u16>, ty: &Type| {
             let member = Self {
                 path,

@@ -2,7 +2,7 @@
 //! are compared, calls are made in both directions, and the outcomes are collected.
 //!
 //! ```text
-//! signatures of one unit ──▶ types by `cabi` ──▶ one file of C, with its layouts as data
+//! signatures of one unit ──▶ types by `cabi` ──▶ their layouts as data, in one file of C
 //!     ──▶ calls (verify::units) ──▶ Compared ──▶ Tally
 //! ```
 //!
@@ -17,10 +17,10 @@ use cabi::{BitFieldStyle, Error, RecordRules, Target};
 use crate::build::{ReferenceError, first_error, needs};
 use crate::case::Subject;
 use crate::generate::CSignature;
-use crate::layout::{Answer, Table};
+use crate::layout::{Answer, Fact, ask_together};
 use crate::threads::in_threads;
 use crate::verdict::{Difference, Verdict};
-use crate::verify::units::{self, CompiledUnit, ExtraText, Turn, Unit};
+use crate::verify::units::{self, CompiledUnit, Turn, Unit};
 use crate::verify::{Compiler, Mistake};
 
 /// Number of signatures in one file of C.
@@ -42,6 +42,20 @@ pub(crate) struct SignatureOutcome {
     pub(crate) verdict: Verdict,
     /// Why one direction is not lowered, if the other one is.
     pub(crate) one_direction: Option<String>,
+}
+
+impl SignatureUnit<'_> {
+    /// Returns the flags of its files.
+    fn flags(&self) -> Vec<&'static str> {
+        // Unneeded tables are not made. gcc's `va_arg` of an HVA loses bytes by strict aliasing.
+        let flags = [
+            "-w",
+            "-fno-asynchronous-unwind-tables",
+            "-Wno-psabi",
+            "-fno-strict-aliasing",
+        ];
+        flags.into_iter().chain(self.optimize).collect()
+    }
 }
 
 impl From<Verdict> for SignatureOutcome {
@@ -86,28 +100,17 @@ pub(crate) fn compile<'a>(
     units: &'a [SignatureUnit<'a>],
     at_once: usize,
 ) -> Result<(Vec<TypedUnit<'a>>, Vec<CompiledUnit>), String> {
-    let mut typed_units = in_threads(units, at_once, TypedUnit::new, |_| {});
-    let layouts = typed_units.iter();
-    let layouts = layouts.map(|typed| |chosen: &[usize]| typed.table(chosen).text());
-    let layouts: Vec<_> = layouts.collect();
-    let units = typed_units.iter().zip(&layouts).enumerate();
-    let units = units.map(|(part, (typed, layouts))| typed.unit(part, layouts));
-    let units: Vec<Unit<'_>> = units.collect();
+    let typed_units = in_threads(units, at_once, TypedUnit::new, |_| {}).into_iter();
+    let typed_units = typed_units.collect::<Result<Vec<_>, _>>();
+    let mut typed_units = typed_units.map_err(|error| error.to_string())?;
+    let units = typed_units.iter().enumerate();
+    let units: Vec<Unit<'_>> = units.map(|(part, typed)| typed.unit(part)).collect();
     let compiled = units::compile(&units, at_once, &|_, _, _| {});
-    let (mut compiled, refused) = compiled.map_err(|error| error.to_string())?;
-    let mut decided: Vec<BTreeMap<usize, SignatureOutcome>> = Vec::new();
-    for (part, typed) in typed_units.iter().enumerate() {
-        let of_part = refused.iter().filter(|one| one.part == part);
-        decided.push(of_part.flat_map(|one| typed.refused(one)).collect());
-    }
-    for unit in &mut compiled {
-        let differing = typed_units[unit.part].layouts_differ(unit)?;
-        // Values of other sizes cannot be sent.
-        unit.retain(|case| !number(&case.name).is_some_and(|i| differing.contains_key(&i)));
-        decided[unit.part].extend(differing);
-    }
-    for (typed, decided) in typed_units.iter_mut().zip(decided) {
-        typed.decided.extend(decided);
+    let (compiled, refused) = compiled.map_err(|error| error.to_string())?;
+    let decided = refused.iter();
+    let decided = decided.map(|one| (one.part, typed_units[one.part].refused(one)));
+    for (part, decided) in decided.collect::<Vec<_>>() {
+        typed_units[part].decided.extend(decided);
     }
     Ok((typed_units, compiled))
 }
@@ -127,7 +130,9 @@ pub(crate) fn number(name: &str) -> Option<usize> {
 }
 
 impl<'a> TypedUnit<'a> {
-    fn new(unit: &'a SignatureUnit<'a>) -> Self {
+    /// Builds the types of the signatures of `unit`, and has the compiler lay them out. Values of
+    /// other sizes cannot be sent.
+    fn new(unit: &'a SignatureUnit<'a>) -> Result<Self, ReferenceError> {
         let (mut subjects, mut decided) = (Vec::new(), BTreeMap::new());
         for (i, signature) in unit.signatures.iter().enumerate() {
             let panicked = |_| Err(Verdict::Differs("panic: in the classification".into()));
@@ -137,36 +142,32 @@ impl<'a> TypedUnit<'a> {
                 Err(verdict) => drop(decided.insert(i, verdict.into())),
             }
         }
-        Self {
+        let asked: Vec<&Subject> = subjects.iter().map(|(_, one)| one).collect();
+        let flags = [&["-fno-lto"], &*unit.flags()].concat();
+        let answers = ask_together(&unit.compiler.reference, &flags, &asked)?;
+        for ((i, subject), answers) in subjects.iter().zip(answers) {
+            let outcome = match answers {
+                Ok(answers) => {
+                    layouts_differ(unit.compiler, *i, answers).map(SignatureOutcome::from)
+                }
+                Err(why) => Some(refused(unit.compiler, subject, &why)),
+            };
+            decided.extend(outcome.map(|outcome| (*i, outcome)));
+        }
+        subjects.retain(|(i, _)| !decided.contains_key(i));
+        Ok(Self {
             unit,
             subjects,
             decided,
-        }
+        })
     }
 
-    /// Returns the questions about the layouts of those with these places among the ones to be
-    /// tried.
-    fn table(&self, places: &[usize]) -> Table {
-        let chosen = places.iter().filter_map(|at| self.subjects.get(*at));
-        Table::of(&chosen.map(|(_, one)| one).collect::<Vec<_>>())
-    }
-
-    /// Returns the caller and callee of every signature that is to be tried, and `layouts`. The
-    /// latter is a text about the types of those that are in the file.
-    fn unit<'b>(&'b self, part: usize, layouts: &'b ExtraText<'b>) -> Unit<'b> {
+    /// Returns the caller and callee of every signature that is to be tried.
+    fn unit<'b>(&'b self, part: usize) -> Unit<'b> {
         let entry = |(_, one): &'b (usize, Subject)| Some((one, one.cases.first()?));
         let entries = self.subjects.iter().filter_map(entry).collect();
         let mut unit = Unit::new(part, self.unit.compiler, entries);
-        // Unneeded tables are not made. gcc's `va_arg` of an HVA loses bytes by strict aliasing.
-        let flags = [
-            "-w",
-            "-fno-asynchronous-unwind-tables",
-            "-Wno-psabi",
-            "-fno-strict-aliasing",
-        ];
-        unit.flags
-            .extend(flags.into_iter().chain(self.unit.optimize));
-        unit.more = Some(layouts);
+        unit.flags.extend(self.unit.flags());
         unit.turn = self.unit.turn;
         unit
     }
@@ -180,54 +181,6 @@ impl<'a> TypedUnit<'a> {
         let own = self.subjects.iter().filter(is_refused);
         own.map(|(i, one)| (*i, self::refused(self.unit.compiler, one, &refused.why)))
             .collect()
-    }
-
-    /// Returns the signatures of `compiled` whose layouts differ.
-    fn layouts_differ(
-        &self,
-        compiled: &CompiledUnit,
-    ) -> Result<BTreeMap<usize, SignatureOutcome>, String> {
-        let compiler = self.unit.compiler;
-        let is_compiled = |at: &usize| {
-            let name = &self.subjects[*at].1.block.name;
-            compiled.cases.iter().any(|case| case.name == *name)
-        };
-        let places: Vec<usize> = (0..self.subjects.len()).filter(is_compiled).collect();
-        let table = self.table(&places);
-        let answers = table.answers(&compiled.built);
-        let answers = answers.map_err(|error| error.to_string())?;
-        let mut wrong: BTreeMap<usize, (bool, String)> = BTreeMap::new();
-        // A member may be aligned to more there than its type, if a typedef lowers that. Offsets of
-        // members show the alignment.
-        let is_ms = compiler.target().data_model().bit_fields == BitFieldStyle::Ms;
-        let is_asked = |what: &str| !(is_ms && what.starts_with("alignment of "));
-        for (fact, theirs) in table.facts().iter().zip::<Vec<Answer>>(answers) {
-            if let Some(i) = number(&fact.block)
-                && theirs != fact.ours
-                && is_asked(&fact.what)
-            {
-                let what = fact.what.replace(&format!("r{i}_"), "");
-                let why = format!("layout: {what} is {theirs}, ours {}", fact.ours);
-                let difference = (fact.is_lost(&theirs), why);
-                let first = wrong.entry(i).or_insert_with(|| difference.clone());
-                // A difference of the layout is reported rather than one that the compiler's
-                // initializer makes.
-                if first.0 && !difference.0 {
-                    *first = difference;
-                }
-            }
-        }
-        let verdict = |(i, _): &(usize, Subject)| {
-            let (is_lost, why) = wrong.remove(i)?;
-            let verdict = if is_lost {
-                let why = format!("the compiler's initializer loses bits: {why}");
-                Verdict::SelfInconsistent(why.into())
-            } else {
-                Verdict::Differs(why.into())
-            };
-            Some((*i, verdict.into()))
-        };
-        Ok(self.subjects.iter().filter_map(verdict).collect())
     }
 
     /// Takes the verdicts of the unit: one direction stands after the other.
@@ -287,6 +240,32 @@ fn by_cabi(why: &Error, compiler: &Compiler) -> Verdict {
         return Verdict::NotRun(format!("cabi: {why}"));
     }
     Verdict::Differs(format!("refused without need: {why}").into())
+}
+
+/// Returns the verdict on signature `number` if the compiler lays out one of its types in another
+/// way. A difference of the layout is reported rather than one that the compiler's initializer
+/// makes.
+fn layouts_differ(
+    compiler: &Compiler,
+    number: usize,
+    answers: Vec<(Fact, Answer)>,
+) -> Option<Verdict> {
+    // A member may be aligned to more there than its type, if a typedef lowers that. Offsets of
+    // members show the alignment.
+    let is_ms = compiler.target().data_model().bit_fields == BitFieldStyle::Ms;
+    let is_asked = |what: &str| !(is_ms && what.starts_with("alignment of "));
+    let is_wrong = |(fact, theirs): &(Fact, Answer)| *theirs != fact.ours && is_asked(&fact.what);
+    let wrong = answers.into_iter().filter(is_wrong);
+    let (fact, theirs) = wrong.min_by_key(|(fact, theirs)| fact.is_lost(theirs))?;
+    let what = fact.what.replace(&format!("r{number}_"), "");
+    let why = format!("layout: {what} is {theirs}, ours {}", fact.ours);
+    Some(match fact.is_lost(&theirs) {
+        true => {
+            let why = format!("the compiler's initializer loses bits: {why}");
+            Verdict::SelfInconsistent(why.into())
+        }
+        false => Verdict::Differs(why.into()),
+    })
 }
 
 /// Known refusals of compilers for drawn signatures, by their words. Any other refusal hides a

@@ -14,7 +14,7 @@ use cabi::{RecordRules, Target};
 use cabi_verify::build::{Reference, feature_flags};
 use cabi_verify::case::Subject;
 use cabi_verify::corpus::{DEFAULT_TARGET, TESTED_LIBCLANG, libclang};
-use cabi_verify::layout::{Answer, Fact, ask_together, facts};
+use cabi_verify::layout::{self, Answer, Fact, ask_together, facts};
 use cabi_verify::threads::{at_once, in_threads};
 
 use super::conventions::facts_files::{FactsFile, folder};
@@ -169,20 +169,18 @@ fn flags(subject: &&Subject) -> Vec<String> {
     flags.chain(of_target).collect()
 }
 
-/// Asks `reference` about the layouts of `subjects` in one file; if that is refused, in two.
+/// Asks `reference` about the layouts of `subjects`, which have one set of flags.
 fn ask(reference: &Reference, subjects: &[&Subject]) -> Vec<Result<Answers, String>> {
     let flags = subjects.first().map(flags).unwrap_or_default();
     let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
-    let half = subjects.len().div_ceil(2);
+    let word = |(fact, answer): (_, Answer)| (fact, answer.word());
     match ask_together(reference, &flags, subjects) {
-        Err(why) if half == subjects.len() => vec![Err(why.to_string())],
-        Err(_) => {
-            let parts = subjects.chunks(half);
-            parts.flat_map(|chunk| ask(reference, chunk)).collect()
-        }
+        Err(why) => vec![Err(why.to_string()); subjects.len()],
         Ok(together) => {
-            let word = |(fact, answer): (_, Answer)| (fact, answer.word());
-            let words = |facts: Vec<_>| Ok(facts.into_iter().map(word).collect());
+            let words = |answers: layout::Answers| match answers {
+                Ok(answers) => Ok(answers.into_iter().map(word).collect()),
+                Err(why) => Err(why.to_string()),
+            };
             together.into_iter().map(words).collect()
         }
     }

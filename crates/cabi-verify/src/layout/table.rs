@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Component, Path};
+use std::sync::Arc;
 
 use cabi::Type;
 use cabi_header::{Header, NamedType};
@@ -12,7 +13,7 @@ use crate::build::bisect::{build_without_refused, rejected_files};
 use crate::build::object_data::read_table;
 use crate::build::{Built, Reference, ReferenceError, Rejection, first_error, makes_errors};
 use crate::case::Subject;
-use crate::emit::c::{TABLE, scoped, undefine};
+use crate::emit::c::{TABLE, VISIBLE, scoped, undefine};
 
 /// Returns the answers of `reference` to the facts of `subject`, whose text is `preamble`, and to
 /// further ones. These are the signs of members, and the bytes of objects when one member is 1, by
@@ -37,7 +38,6 @@ pub fn ask_data(
     }
     let flags = flags.iter().copied().filter(|flag| !makes_errors(flag));
     let flags: Vec<&str> = flags.collect();
-    let file = |at: usize| format!("cabi-layout-{at}");
     let mut answers: BTreeMap<usize, Vec<Answer>> = BTreeMap::new();
     let mut refusals: BTreeMap<usize, String> = BTreeMap::new();
     let mut remaining: Vec<usize> = (0..questions.len()).collect();
@@ -45,11 +45,11 @@ pub fn ask_data(
     // only those that name no member.
     for about in [About::Values, About::Places, About::Itself] {
         let build = |chosen: &[usize]| {
-            let chosen = chosen.iter().map(|&at| (file(at), &questions[at]));
-            let chosen: Vec<(String, &Question)> = chosen.collect();
-            let (table, sizes) = Table::about(&chosen, about);
+            let mut table = Table::default();
+            let ask = |&at: &usize| table.ask(&file(at), &questions[at], about);
+            let sizes: Vec<usize> = chosen.iter().map(ask).collect();
             // A text may leave a `#pragma pack` open, which the questions are not about.
-            let names = without_macros(&chosen);
+            let names = without_macros(chosen.iter().map(|&at| &questions[at]));
             let text = format!("{preamble}\n#pragma pack()\n{names}{}", table.text());
             let mut answers = table
                 .answers(&reference.build_data(&text, &flags)?)?
@@ -79,7 +79,7 @@ pub fn ask_data(
                 _ => Reply::Refuses(why),
             }
         };
-        let probes = question.probes("", About::Values).into_iter().enumerate();
+        let probes = question.probes(About::Values).into_iter().enumerate();
         replies.extend(probes.map(|(n, probe)| {
             let answer = answers.and_then(|answers| answers.get(n));
             (probe.fact, answer.cloned().map_or_else(missing, Reply::Is))
@@ -88,37 +88,57 @@ pub fn ask_data(
     Ok(replies)
 }
 
+/// A compiler's answers to the facts of a subject, or why it refuses the subject.
+pub type Answers = Result<Vec<(Fact, Answer)>, Arc<ReferenceError>>;
+
 /// Returns the answers of `reference` to the facts of each of `subjects`, which it reads in one
 /// file, each under names of its own.
 ///
 /// # Errors
-/// [`ReferenceError`]: the compiler refuses a line of the file, or cannot be run.
+/// [`ReferenceError`]: the compiler cannot be run.
 pub fn ask_together(
     reference: &Reference,
     flags: &[&str],
     subjects: &[&Subject],
-) -> Result<Vec<Vec<(Fact, Answer)>>, ReferenceError> {
-    let (mut text, mut tables) = (String::new(), Vec::new());
-    for (at, subject) in subjects.iter().enumerate() {
-        let mut table = Table {
-            own: format!("{at}_"),
-            ..Table::default()
-        };
-        for question in questions(subject, &table.own) {
-            table.ask("", &question, About::Values);
+) -> Result<Vec<Answers>, ReferenceError> {
+    let build = |chosen: &[usize]| {
+        let (mut text, mut tables) = (VISIBLE.to_owned(), Vec::new());
+        for &at in chosen {
+            let mut table = Table {
+                own: format!("{at}_"),
+                ..Table::default()
+            };
+            for question in questions(subjects[at], &table.own) {
+                table.ask(&file(at), &question, About::Values);
+            }
+            // A text may leave a `#pragma pack` open.
+            let body = format!("\n#pragma pack()\n{}", table.text());
+            let _ = writeln!(text, "# 1 {:?}", file(at));
+            text += &scoped(subjects[at], &format!("c{at}_"), &body);
+            tables.push(table);
         }
-        // A text may leave a `#pragma pack` open.
-        let body = format!("\n#pragma pack()\n{}", table.text());
-        let _ = writeln!(text, "# 1 {:?}", subject.block.name);
-        text += &scoped(subject, &format!("c{at}_"), &body);
-        tables.push(table);
+        let built = reference.build(&text, flags)?;
+        let facts = tables.into_iter().map(|table| {
+            let answers = table.answers(&built)?;
+            Ok(table.facts.into_iter().zip(answers).collect())
+        });
+        facts.collect::<Result<Vec<_>, _>>()
+    };
+    let blame = |error: &ReferenceError, chosen: &[usize]| rejected_files(error, chosen, file);
+    let parts = build_without_refused((0..subjects.len()).collect(), build, blame)?;
+    let built = parts.built.into_iter().flatten().map(Ok);
+    let mut answers: BTreeMap<usize, Answers> = parts.cases.into_iter().zip(built).collect();
+    for Rejection { cases, why } in parts.refused {
+        let why = Arc::new(why);
+        answers.extend(cases.into_iter().map(|at| (at, Err(why.clone()))));
     }
-    let built = reference.build(&text, flags)?;
-    let facts = tables.into_iter().map(|table| {
-        let answers = table.answers(&built)?;
-        Ok(table.facts.into_iter().zip(answers).collect())
-    });
-    facts.collect()
+    Ok(answers.into_values().collect())
+}
+
+/// Returns the name that the lines about a type or subject have as a file, by which a compiler's
+/// messages name it.
+fn file(at: usize) -> String {
+    format!("cabi-layout-{at}")
 }
 
 /// Returns the records that headers of clang itself declare. Other compilers have their own headers
@@ -149,11 +169,8 @@ pub enum Reply {
 
 /// Returns the lines that undefine macros with names of members, as a header may have (`#define
 /// si_pid _sifields._kill.si_pid`). A path has the names after expansion.
-fn without_macros(questions: &[(String, &Question)]) -> String {
-    let members = questions
-        .iter()
-        .flat_map(|(_, question)| question.members());
-    let members: Vec<_> = members.collect();
+fn without_macros<'q>(questions: impl Iterator<Item = &'q Question>) -> String {
+    let members: Vec<_> = questions.flat_map(Question::members).collect();
     let names: BTreeSet<&str> = members
         .iter()
         .flat_map(|member| member.path.split(['.', '[', ']']))
@@ -162,9 +179,9 @@ fn without_macros(questions: &[(String, &Question)]) -> String {
     names.into_iter().map(undefine).collect()
 }
 
-/// Facts as data in a shared object, which may have other data and code too.
-#[derive(Default, Debug)]
-pub struct Table {
+/// Facts as data in a shared object, which may have other data too.
+#[derive(Default)]
+struct Table {
     /// End of its symbol, and part of those of its objects.
     own: String,
     declarations: String,
@@ -175,51 +192,19 @@ pub struct Table {
 }
 
 impl Table {
-    /// Makes the facts of `subjects`, whose declarations stand before the table's text in one file.
-    /// Each type has its questions once, also if it is a member's.
-    pub fn of(subjects: &[&Subject]) -> Self {
-        let (mut table, mut spellings) = (Self::default(), BTreeSet::new());
-        for (i, subject) in subjects.iter().enumerate() {
-            // The compiler's messages about these lines then name this block.
-            let marker = format!("# 1 {:?}", subject.block.name);
-            let _ = writeln!(table.declarations, "{marker}");
-            let records = || subject.header.records.iter().map(|named| named.ty.clone());
-            for mut question in questions(subject, &format!("{i}_")) {
-                if !spellings.insert(question.spelled.clone()) {
-                    continue;
-                }
-                question.known = records().filter(|ty| *ty != question.ty).collect();
-                table.ask(&subject.block.name, &question, About::Values);
-            }
-        }
-        table
-    }
-
-    /// Probes up to those of `about` of each question, whose lines are in the file that is named
-    /// with it, and how many they are.
-    fn about(questions: &[(String, &Question)], about: About) -> (Self, Vec<usize>) {
-        let mut table = Self::default();
-        let ask = |(file, question): &(String, &Question)| {
-            // As `TABLE` in `text`: no warnings of the initializers.
-            let marker = format!("# 1 {file:?} 3\n");
-            table.declarations.push_str(&marker);
-            let n_before = table.constants.len();
-            let n = table.ask("", question, about);
-            let first = table.constants.get_mut(n_before);
-            first.into_iter().for_each(|row| row.insert_str(0, &marker));
-            n
-        };
-        let sizes = questions.iter().map(ask).collect();
-        (table, sizes)
-    }
-
-    /// Adds the probes of a question, of a block of this name, up to those of `about`. Returns how
-    /// many they are.
-    fn ask(&mut self, block: &str, question: &Question, about: About) -> usize {
-        let probes = question.probes(block, about);
+    /// Adds the probes of a question, up to those of `about`, in lines of `file`. Returns how many
+    /// they are.
+    fn ask(&mut self, file: &str, question: &Question, about: About) -> usize {
+        let probes = question.probes(about);
         let n = probes.len();
+        // As `TABLE` in `text`: no warnings of the initializers.
+        let mut marker = format!("# 1 {file:?} 3\n");
         // Only the type of the variable counts, and a type is less work for a compiler.
-        let _ = writeln!(self.declarations, "typedef {};", question.declaration);
+        let _ = writeln!(
+            self.declarations,
+            "{marker}typedef {};",
+            question.declaration
+        );
         for probe in probes {
             match &probe.fact.ours {
                 Answer::Bits(bytes) => {
@@ -235,7 +220,9 @@ impl Table {
                     );
                     self.objects.push((name, bytes.len()));
                 }
-                _ => self.constants.push(probe.text),
+                _ => self
+                    .constants
+                    .push(std::mem::take(&mut marker) + &probe.text),
             }
             self.facts.push(probe.fact);
         }
@@ -243,7 +230,7 @@ impl Table {
     }
 
     /// Returns the table as C.
-    pub fn text(&self) -> String {
+    fn text(&self) -> String {
         let rows: String = self
             .constants
             .iter()
@@ -258,17 +245,8 @@ impl Table {
         )
     }
 
-    /// Returns the facts, in the order of the answers.
-    pub fn facts(&self) -> &[Fact] {
-        &self.facts
-    }
-
-    /// Reads the answers in `built`, which has the table's text in it: one for each of
-    /// [`facts`](Self::facts).
-    ///
-    /// # Errors
-    /// [`ReferenceError::Io`] if it cannot be loaded.
-    pub fn answers(&self, built: &Built) -> Result<Vec<Answer>, ReferenceError> {
+    /// Reads the answers in `built`, which has the table's text in it: one for each of its facts.
+    fn answers(&self, built: &Built) -> Result<Vec<Answer>, ReferenceError> {
         let numbers = (&*format!("{TABLE}{}", self.own), self.constants.len());
         let (numbers, bytes) = read_table(built, numbers, &self.objects)?;
         let (mut numbers, mut bytes) = (numbers.into_iter(), bytes.into_iter());

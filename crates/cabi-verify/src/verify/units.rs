@@ -18,7 +18,6 @@ use crate::verdict::{Fault, Verdict};
 mod unit;
 mod verdicts;
 
-pub(crate) use unit::ExtraText;
 pub use unit::{RefusedCases, Unit, compile};
 
 /// Number of cases in a file: enough for a compiler's start and the header not to matter, few
@@ -142,14 +141,6 @@ impl CompiledUnit {
     /// Returns the probe's observation of each case, after [`observe`].
     pub fn facts(&self) -> &[CaseFacts] {
         self.seen.get().map_or(&[], |seen| seen)
-    }
-
-    /// Leaves out the cases that are not to be looked at, whose layouts have been compared.
-    pub(crate) fn retain(&mut self, is_kept: impl Fn(&Case) -> bool) {
-        self.seen.take();
-        let mut kept = self.cases.iter().map(&is_kept);
-        self.missing.retain(|_| kept.next() != Some(false));
-        self.cases.retain(is_kept);
     }
 }
 

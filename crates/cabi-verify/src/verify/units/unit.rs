@@ -14,9 +14,6 @@ use crate::emit::c::{self, FRAME, TRUNCATION, VISIBLE};
 use crate::threads::in_threads;
 use crate::verify::{Compiler, Progress, RunStep, VerifyError, check_interrupt};
 
-/// Text made from the cases, by their indexes.
-pub(crate) type ExtraText<'a> = dyn Fn(&[usize]) -> String + Sync + 'a;
-
 /// Cases whose sides share one file.
 #[derive(Clone)]
 pub struct Unit<'a> {
@@ -36,8 +33,6 @@ pub struct Unit<'a> {
     pub same_layout: bool,
     /// Turns our side of its calls.
     pub turn: Turn,
-    /// Further text of the file, for the cases with these indices.
-    pub(crate) more: Option<&'a ExtraText<'a>>,
 }
 
 /// Cases of a unit that failed for one reason: usually a single one, which the compiler refuses.
@@ -97,7 +92,6 @@ impl<'a> Unit<'a> {
             cases,
             same_layout: true,
             turn: Turn::of(part),
-            more: None,
         }
     }
 
@@ -198,9 +192,6 @@ impl<'a> Unit<'a> {
                 Some(subject) => text.push_str(&c::scoped(subject, &prefix, &body)),
                 None => text.push_str(&body),
             }
-        }
-        if let Some(extra) = self.more {
-            text.push_str(&extra(chosen));
         }
         text
     }
