@@ -5,7 +5,6 @@
 //! A machine is an assembly file with a function that fills all registers and one that writes them
 //! down, and a table of registers.
 
-use std::fmt::Write as _;
 use std::io;
 use std::process::Output;
 use std::time::Duration;
@@ -42,7 +41,7 @@ pub use machine::{AARCH64, I386, ProbeMachine, RISCV, S390X, X86_64};
 #[cfg(unix)]
 pub use run_time::RunTimeCode;
 pub use values::has_partial_bytes;
-use values::{USUAL_WINDOW, Values, window};
+use values::{CaseTable, USUAL_WINDOW, Values};
 
 /// Processor time for a case, in seconds: a callee that finds its arguments elsewhere may never
 /// return.
@@ -185,22 +184,25 @@ impl Probe {
         cases: &[Case],
     ) -> Result<Vec<CaseFacts>, ReferenceError> {
         let code = code.to_string_lossy();
-        let window = window(cases.iter().map(Values::of_case));
-        let rows = rows(cases);
         // Bound at load time: a lazy PLT stub would run code between a call and its callee. Copies
         // are the program's own: the bytes that the library's copies leave over depend on the
         // processor.
-        let (rows, link): (_, &[&str]) = match is_shared {
-            true => (
-                format!("{FREESTANDING}{rows}"),
-                &["-Wl,--no-as-needed", &code, "-Wl,-z,now"],
-            ),
-            false => (
-                format!("{FREESTANDING}{WINDOWS}{rows}"),
-                &["-static", &code],
-            ),
+        let (windows, link): (_, &[&str]) = match is_shared {
+            true => ("", &["-Wl,--no-as-needed", &code, "-Wl,-z,now"]),
+            false => (WINDOWS, &["-static", &code]),
         };
-        self.run(window, (&rows, cases.len()), link)
+        let mut table = CaseTable::after(format!("{FREESTANDING}{windows}"));
+        for (at, case) in cases.iter().enumerate() {
+            // A language may have one side alone.
+            let symbol = &case.prototype.name;
+            let declared = format!(
+                "extern void d{at}(void) __asm__(\"{symbol}\") __attribute__((weak)), *a{at}(void) __asm__(\"{symbol}_address\") __attribute__((weak));\n\
+                 extern void c{at}(void) __asm__(\"{symbol}_call\") __attribute__((weak));"
+            );
+            let functions = format!("d{at}, a{at}, c{at}");
+            table.add(&Values::of_case(case), &declared, &functions);
+        }
+        self.run(&table, link)
     }
 
     /// Observes both functions of each question, which are in `objects`, object files of programs.
@@ -218,61 +220,48 @@ impl Probe {
             "{FREESTANDING}byte cabi_argument_bytes[{0}] __attribute__((aligned(64))), cabi_result_bytes[{0}] __attribute__((aligned(64)));\n",
             2 * MAX_VALUES
         );
-        let (mut text, mut rows, mut all_values) = (buffers, String::new(), Vec::new());
+        let mut table = CaseTable::after(buffers);
         for question in questions {
             let n = question.number;
             let mut values = Values::of_sig(&question.sig, Some(convention));
             values.shift = self.machine.shift;
-            text.push_str(&values.of_globals(n));
-            let row = values.row((question.sig.takes_more(), false));
-            let _ = writeln!(rows, "{{d{n}, 0, c{n}, v{n}, {row}}},");
-            all_values.push(values);
+            values.is_variadic = question.sig.takes_more();
+            table.add(&values, &values.of_globals(n), &format!("d{n}, 0, c{n}"));
         }
-        let rows = (&*(text + &table(&rows)), questions.len());
         let mut link = linked_statically(questions.iter().map(Question::number));
         let objects = objects.iter().map(|built| built.object.to_string_lossy());
         link.extend(objects.map(String::from));
         let link: Vec<&str> = link.iter().map(String::as_str).collect();
-        self.run(window(all_values.iter()), rows, &link)
+        self.run(&table, &link)
     }
 
     /// Links the probe with a table of cases, and the files in the flags; returns that
     /// program's observation of each case. If a case ends the process, it begins again after that
     /// case.
-    fn run(
-        &self,
-        window: usize,
-        (rows, n): (&str, usize),
-        link: &[&str],
-    ) -> Result<Vec<CaseFacts>, ReferenceError> {
-        let program = self.linked(window, (rows, n), link)?;
-        Self::observations(n, |first| {
+    fn run(&self, table: &CaseTable, link: &[&str]) -> Result<Vec<CaseFacts>, ReferenceError> {
+        let program = self.linked(table, link)?;
+        Self::observations(table.n, |first| {
             program.run_until(&self.emulator, &[first.to_string()], (SECONDS, LIMIT))
         })
     }
 
-    /// Links the probe with a table of `n` cases, and the files in the flags.
-    fn linked(
-        &self,
-        window: usize,
-        (rows, n): (&str, usize),
-        link: &[&str],
-    ) -> Result<Program, ReferenceError> {
-        if window > self.window {
+    /// Links the probe with a table of cases, and the files in the flags.
+    fn linked(&self, table: &CaseTable, link: &[&str]) -> Result<Program, ReferenceError> {
+        if table.window > self.window {
             let larger = Self {
-                window,
+                window: table.window,
                 ..self.clone()
             };
-            return larger.linked(window, (rows, n), link);
+            return larger.linked(table, link);
         }
         let flags: Vec<&str> = self.flags.iter().map(String::as_str).collect();
         let rows = File {
             by: &self.linker,
-            source: &(ROW.to_owned() + rows),
+            source: &(ROW.to_owned() + &table.text()),
             flags: [&flags[..], &["-w"]].concat(),
         };
         let folder = Scratch::new().map_err(ReferenceError::io("the probe"))?;
-        let [rounds, machine] = self.objects(&folder, n)?;
+        let [rounds, machine] = self.objects(&folder, table.n)?;
         let common = [&*rounds, &machine, "-nostdlib", "-Wl,--no-relax"];
         Program::build(&[rows], &[&flags[..], &common, link].concat())
     }
@@ -366,30 +355,6 @@ fn ended(lines: &str, hangs: bool) -> CaseFacts {
     facts.caller.state.push(note.clone());
     facts.callee.state.extend(is_callee.then_some(note));
     Ok(facts)
-}
-
-/// Returns the table of `cases`, of which a language may have one side alone.
-fn rows(cases: &[Case]) -> String {
-    let (mut declared, mut rows) = (String::new(), String::new());
-    for (at, case) in cases.iter().enumerate() {
-        let (symbol, values) = (&case.prototype.name, Values::of_case(case));
-        let _ = writeln!(
-            declared,
-            "extern void d{at}(void) __asm__(\"{symbol}\") __attribute__((weak)), *a{at}(void) __asm__(\"{symbol}_address\") __attribute__((weak));\n\
-             extern void c{at}(void) __asm__(\"{symbol}_call\") __attribute__((weak));\n\
-             static const struct value v{at}[] = {{{}{{0}}}};",
-            values.text()
-        );
-        let row = values.row((case.prototype.variadic, case.prototype.noreturn));
-        let _ = writeln!(rows, "{{d{at}, a{at}, c{at}, v{at}, {row}}},");
-    }
-    declared + &table(&rows)
-}
-
-fn table(rows: &str) -> String {
-    format!(
-        "const struct row cabi_rows[] = {{\n{rows}}};\nconst unsigned cabi_n_rows = sizeof cabi_rows / sizeof *cabi_rows;\n"
-    )
 }
 
 /// Returns the verdicts on the caller and on the callee of `observed`. The arguments and the result

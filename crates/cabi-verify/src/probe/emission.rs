@@ -1,15 +1,14 @@
 //! Our own code as a compiler's: an object file with callers and callees that are lowered, and
 //! compiled by Cranelift, is linked with the probe.
 
-use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cabi::{FnAbi, FnSig, Place, Target, VectorLevel};
 
-use super::values::{PageEnd, Values, window};
+use super::values::{CaseTable, PageEnd, Values};
 use super::{
     CaseFacts, FAR_POINTER, FREESTANDING, MAX_ALIGN, Probe, WINDOWS, fits, has_far_pointer,
-    linked_statically, nothing, table,
+    linked_statically, nothing,
 };
 use crate::build::ReferenceError;
 use crate::compare::n_x87;
@@ -77,28 +76,22 @@ impl Probe {
         let (object, sides) = sides.map_err(no_object)?;
         let is_made = |n: &usize| sides[*n].iter().any(Result::is_ok);
         let numbers: Vec<usize> = (0..sigs.len()).filter(is_made).collect();
-        let mut text = buffers(numbers.iter().map(|&n| &all_values[n]), true);
-        let mut rows = String::new();
+        let buffers = buffers(numbers.iter().map(|&n| &all_values[n]), true);
+        let mut table = CaseTable::after(buffers);
         for &n in &numbers {
-            let (values, sig) = (&all_values[n], &sigs[n]);
-            let _ = writeln!(
-                text,
-                "extern void d{n}(void) __attribute__((weak)), *d{n}_address(void) __attribute__((weak)), c{n}(void) __attribute__((weak));\n\
-                 static const struct value v{n}[] = {{{}{{0}}}};",
-                values.text()
+            let declared = format!(
+                "extern void d{n}(void) __attribute__((weak)), *d{n}_address(void) __attribute__((weak)), c{n}(void) __attribute__((weak));"
             );
-            let row = values.row((sig.is_variadic(), sig.is_noreturn()));
-            let _ = writeln!(rows, "{{d{n}, d{n}_address, c{n}, v{n}, {row}}},");
+            let functions = format!("d{n}, d{n}_address, c{n}");
+            table.add(&all_values[n], &declared, &functions);
         }
         let folder = Scratch::new().map_err(ReferenceError::io("our sides of calls"))?;
         let path = folder.path().join("ours.o");
         std::fs::write(&path, object).map_err(ReferenceError::io("our sides of calls"))?;
-        let rows = (&*(text + &table(&rows)), numbers.len());
         let mut link = linked_statically(numbers.iter().copied());
         link.push(path.to_string_lossy().into_owned());
         let link: Vec<&str> = link.iter().map(String::as_str).collect();
-        let window = window(numbers.iter().map(|&n| &all_values[n]));
-        let observed = self.run(window, rows, &link)?;
+        let observed = self.run(&table, &link)?;
         // The caller's body changes it, for values of its own.
         let is_other =
             |note: &Note| note.name != "spoils" || Some(&*note.value) != self.machine.spoiled;

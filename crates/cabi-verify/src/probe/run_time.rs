@@ -2,7 +2,6 @@
 //! library that this process loads, and its cases are at the addresses of that code.
 
 use std::ffi::{c_int, c_uint, c_void};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::AsRawFd;
@@ -11,8 +10,8 @@ use std::process::{ExitStatus, Output};
 use std::sync::{Arc, OnceLock};
 
 use super::emission::{Emission, EmittedFacts, buffers, no_object};
-use super::values::{Values, window};
-use super::{Probe, ProbeMachine, SETTINGS, nothing, table};
+use super::values::{CaseTable, Values};
+use super::{Probe, ProbeMachine, SETTINGS, nothing};
 use crate::build::program::runner;
 use crate::build::{Reference, ReferenceError};
 use crate::emit::cranelift::Mutation;
@@ -98,9 +97,9 @@ impl RunTimeCode {
         let cases = rows.iter().zip(&code).filter(|(_, code)| is_made(code));
         let cases: Vec<Case<'_>> = cases.map(|(&n, code)| (&sigs[n], &all[n], code)).collect();
         let values = || cases.iter().map(|(_, values, _)| *values);
-        let text = buffers(values(), false) + &text(&cases);
+        let table = table(buffers(values(), false), &cases);
         let link = ["-shared", "-Wl,-Bsymbolic"];
-        let library = (self.probe).linked(window(values()), (&text, cases.len()), &link)?;
+        let library = self.probe.linked(&table, &link)?;
         let library =
             LoadedProbe::open(library.path()).map_err(|why| no_object(why.to_string()))?;
         let _ = places.set(library.set(&cases)?);
@@ -172,25 +171,21 @@ impl RunTimeCode {
 }
 
 /// Returns the table of cases, and the caller of each, which calls its invoker.
-fn text(cases: &[Case<'_>]) -> String {
-    let mut declarations = format!("void *cabi_made[{}][2];\n", cases.len().max(1));
-    let mut rows = String::new();
+fn table(buffers: String, cases: &[Case<'_>]) -> CaseTable {
+    let made = format!("void *cabi_made[{}][2];\n", cases.len().max(1));
+    let mut table = CaseTable::after(buffers + &made);
     for (n, (sig, values, (closure, invoker))) in cases.iter().enumerate() {
         let places = values.places().0.into_iter().take(sig.params().len());
         let pointers: String = places.map(|at| format!("objects + {at}, ")).collect();
-        let _ = writeln!(
-            declarations,
+        let declared = format!(
             "static void *d{n}(void) {{ return cabi_made[{n}][0]; }}\n\
-             static void c{n}(void *callee, byte *objects, void *result) {{ const void *all[] = {{{pointers}0}}; ((void (*)(void *, const void **, void *))cabi_made[{n}][1])(callee, all, result); }}\n\
-             static const struct value v{n}[] = {{{}{{0}}}};",
-            values.text()
+             static void c{n}(void *callee, byte *objects, void *result) {{ const void *all[] = {{{pointers}0}}; ((void (*)(void *, const void **, void *))cabi_made[{n}][1])(callee, all, result); }}"
         );
-        let row = values.row((sig.is_variadic(), sig.is_noreturn()));
         let callee = closure.as_ref().map_or("0".to_owned(), |_| format!("d{n}"));
         let caller = invoker.as_ref().map_or("0".to_owned(), |_| format!("c{n}"));
-        let _ = writeln!(rows, "{{0, {callee}, {caller}, v{n}, {row}}},");
+        table.add(values, &declared, &format!("0, {callee}, {caller}"));
     }
-    declarations + &table(&rows)
+    table
 }
 
 /// Returns how a closure of `sig` is entered, and how it then reads its unnamed arguments one by

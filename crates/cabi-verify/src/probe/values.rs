@@ -1,6 +1,5 @@
 //! The values of a call, as the probe's table of cases has them.
 
-use std::borrow::Borrow;
 use std::fmt::Write as _;
 
 use cabi::convention::FrameKind;
@@ -22,6 +21,8 @@ pub(super) struct Values {
     /// `true` if a callee also records its narrow arguments, widened to 64 bits.
     is_wide: bool,
     convention: Option<&'static Convention>,
+    pub(super) is_variadic: bool,
+    is_noreturn: bool,
     /// Number of arguments in registers of the x87 stack, which is to be as full at the call.
     pub(super) n_x87: u64,
     /// Number of bits by which each bit-field is after its place.
@@ -43,18 +44,42 @@ const PAGE: usize = 4096;
 /// Bytes of the stack that most cases need.
 pub(super) const USUAL_WINDOW: usize = 2048;
 
-/// Returns the bytes of the stack for the arguments of each call, as a number that instructions of
-/// every machine have.
-pub(super) fn window(values: impl Iterator<Item = impl Borrow<Values>>) -> usize {
-    let of_call = |values: &Values| {
-        values.types.iter().fold(256, |end: usize, ty| {
-            let align = usize::try_from(alignment(ty)).unwrap_or(1);
-            end.next_multiple_of(align.max(8)) + size_of(ty)
-        })
-    };
-    match values.map(|one| of_call(one.borrow())).max() {
-        Some(bytes) if bytes > USUAL_WINDOW => bytes.next_multiple_of(4096),
-        _ => USUAL_WINDOW,
+/// The table of a program's cases, in C.
+#[derive(Default)]
+pub(super) struct CaseTable {
+    declared: String,
+    rows: String,
+    pub(super) n: usize,
+    /// Bytes of the stack for the arguments of each call, as a number that instructions of every
+    /// machine have.
+    pub(super) window: usize,
+}
+
+impl CaseTable {
+    /// Makes a table without cases, before which there is `text`.
+    pub(super) fn after(text: String) -> Self {
+        Self {
+            declared: text,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a case: its values, and its callee, the function that has the callee's address, and its
+    /// caller, which `declared` declares.
+    pub(super) fn add(&mut self, values: &Values, declared: &str, functions: &str) {
+        let (n, of_values, row) = (self.n, values.text(), values.row());
+        self.declared +=
+            &format!("{declared}\nstatic const struct value v{n}[] = {{{of_values}{{0}}}};\n");
+        self.rows += &format!("{{{functions}, v{n}, {row}}},\n");
+        self.n += 1;
+        self.window = self.window.max(values.window());
+    }
+
+    pub(super) fn text(&self) -> String {
+        let Self { declared, rows, .. } = self;
+        format!(
+            "{declared}const struct row cabi_rows[] = {{\n{rows}}};\nconst unsigned cabi_n_rows = sizeof cabi_rows / sizeof *cabi_rows;\n"
+        )
     }
 }
 
@@ -74,6 +99,8 @@ impl Values {
             ret: case.has_result().then(|| case.prototype.ret.clone()),
             is_wide: true,
             convention: case.prototype.convention.or(case.target.convention()),
+            is_variadic: case.prototype.variadic,
+            is_noreturn: case.prototype.noreturn,
             n_x87: case.abi_under(Policy::NONE).map_or(0, |abi| n_x87(&abi)),
             ..Self::default()
         }
@@ -87,11 +114,24 @@ impl Values {
             ret: (*sig.result().kind() != Kind::Void && !sig.is_noreturn())
                 .then(|| sig.result().clone()),
             convention,
+            is_variadic: sig.is_variadic(),
+            is_noreturn: sig.is_noreturn(),
             ..Self::default()
         }
     }
 
-    /// Returns the rows of question `n`, and the compiler's names for the probe's objects.
+    fn window(&self) -> usize {
+        let bytes = self.types.iter().fold(256, |end: usize, ty| {
+            let align = usize::try_from(alignment(ty)).unwrap_or(1);
+            end.next_multiple_of(align.max(8)) + size_of(ty)
+        });
+        match bytes > USUAL_WINDOW {
+            true => bytes.next_multiple_of(4096),
+            false => USUAL_WINDOW,
+        }
+    }
+
+    /// Declares the functions of question `n`, and the compiler's names for the probe's objects.
     pub(super) fn of_globals(&self, n: usize) -> String {
         let mut symbols = format!(".globl out{n}\\n.set out{n}, cabi_result_bytes\\n");
         for (i, at) in self.offsets().iter().enumerate().take(self.types.len()) {
@@ -101,10 +141,7 @@ impl Values {
                 ".globl {name}\\n.set {name}, cabi_argument_bytes + {at}\\n"
             );
         }
-        format!(
-            "extern void d{n}(void), c{n}(void);\nstatic const struct value v{n}[] = {{{}{{0}}}};\n__asm__(\"{symbols}\");\n",
-            self.text()
-        )
+        format!("extern void d{n}(void), c{n}(void);\n__asm__(\"{symbols}\");")
     }
 
     fn all(&self) -> Vec<Type> {
@@ -166,7 +203,7 @@ impl Values {
     }
 
     /// Returns the number of arguments, and the rest of a case's row.
-    pub(super) fn row(&self, (variadic, noreturn): (bool, bool)) -> String {
+    fn row(&self) -> String {
         let align = self.types.iter().map(alignment).max();
         let frame = self.convention.map(|own| own.frame);
         let carried = frame.and_then(|frame| frame.carried);
@@ -177,8 +214,8 @@ impl Values {
             frame.map_or(0, |frame| frame.shadow_space),
             self.n_x87,
             u8::from(self.ret.is_some()),
-            u8::from(variadic),
-            u8::from(noreturn),
+            u8::from(self.is_variadic),
+            u8::from(self.is_noreturn),
             u8::from(self.guarded.is_some()),
             // Cranelift's `tail` has more registers than C.
             u8::from(frame.is_some_and(|frame| frame.kind == FrameKind::Tail)),
@@ -187,7 +224,7 @@ impl Values {
     }
 
     /// Returns rows of C, the result's last.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         let places = self.offsets().into_iter().zip(self.places().0);
         let rows = self.all().into_iter().zip(places).enumerate();
         rows.map(|(i, (ty, places))| self.value(i, &ty, places))
