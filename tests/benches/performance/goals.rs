@@ -13,64 +13,29 @@ use crate::programs::PROGRAMS;
 /// The goals; the file says how a line is read.
 const GOALS: &str = include_str!("goals.txt");
 
-/// A goal. Its figures are quotients, or differences where the unit says so.
-struct Goal {
-    /// The quotient or difference, by the names of its costs.
-    what: &'static str,
-    limit: Limit,
-    /// A figure for each signature, or program.
-    figures: Vec<(&'static str, f64)>,
-}
-
-/// `at most 1.1` or `at least 6`.
-#[derive(Clone, Copy)]
-struct Limit {
-    text: &'static str,
-    is_most: bool,
-    limit: f64,
-}
-
-impl Limit {
-    fn parse(text: &'static str) -> Result<Self> {
-        let (words, limit) = text.rsplit_once(' ').ok_or("a limit without a number")?;
-        Ok(Self {
-            text,
-            is_most: words == "at most",
-            limit: limit.parse()?,
-        })
-    }
-
-    fn admits(self, figure: f64) -> bool {
-        figure == self.limit || self.is_worse(self.limit, figure)
-    }
-
-    /// Checks whether `one` is further from the goal.
-    fn is_worse(self, one: f64, other: f64) -> bool {
-        match self.is_most {
-            true => one > other,
-            false => one < other,
-        }
-    }
-}
-
 /// Returns the table of goals beside their figures.
 pub(crate) fn table(figures: &Figures) -> Result<String> {
     let mut table = String::from("| | goal | worst | met by |\n|---|---|---|---|\n");
-    for goal in goals(figures)? {
-        let (limit, n) = (goal.limit, goal.figures.len());
-        let mut ordered = goal.figures.clone();
-        ordered.sort_by(|one, other| match limit.is_worse(one.1, other.1) {
-            true => std::cmp::Ordering::Less,
-            false => std::cmp::Ordering::Greater,
-        });
-        let met = ordered.iter().filter(|one| limit.admits(one.1)).count();
+    let groups = groups()?;
+    for line in GOALS.lines().filter(|line| !line.starts_with('#')) {
+        let cells: Vec<&'static str> = line.split(" | ").collect();
+        let [what, limit, formula, names] = cells[..] else {
+            return Err(format!("goals.txt: not a goal: {line}").into());
+        };
+        let (words, number) = limit.rsplit_once(' ').ok_or("a limit without a number")?;
+        // `at most 1.1` or `at least 6`.
+        let sign = if words == "at most" { 1.0 } else { -1.0 };
+        let bound = sign * number.parse::<f64>()?;
+        let mut ordered = figures.each(formula, &group(&groups, names)?)?;
+        ordered.sort_by(|one, other| (sign * other.1).total_cmp(&(sign * one.1)));
+        let (n, met) = (ordered.len(), ordered.iter());
+        let met = met.filter(|one| sign * one.1 <= bound).count();
         let worst = ordered
             .first()
             .map_or("not measured".to_owned(), |(name, figure)| {
                 format!("{} (`{name}`)", short(*figure))
             });
-        let text = limit.text;
-        writeln!(table, "| {} | {text} | {worst} | {met} of {n} |", goal.what)?;
+        writeln!(table, "| {what} | {limit} | {worst} | {met} of {n} |")?;
     }
     Ok(table)
 }
@@ -157,23 +122,6 @@ fn group(
 /// Checks whether x87 is the signature's subject: `memory` has it besides.
 fn has_x87(own: &MeasuredSignature) -> bool {
     ["ld_2", "s_ld", "cplxl"].contains(&own.name)
-}
-
-fn goals(figures: &Figures) -> Result<Vec<Goal>> {
-    let groups = groups()?;
-    let goals = GOALS.lines().filter(|line| !line.starts_with('#'));
-    let goal = |line: &'static str| {
-        let cells: Vec<&'static str> = line.split(" | ").collect();
-        let [what, limit, formula, names] = cells[..] else {
-            return Err(format!("goals.txt: not a goal: {line}").into());
-        };
-        Ok(Goal {
-            what,
-            limit: Limit::parse(limit)?,
-            figures: figures.each(formula, &group(&groups, names)?)?,
-        })
-    };
-    goals.map(goal).collect()
 }
 
 /// Checks whether all arguments and the result are in registers.
