@@ -24,7 +24,7 @@ use clif_cabi::cranelift_module::{FuncId, Linkage, Module, ModuleReloc, default_
 use clif_cabi::{Arg, Entry, Lowering, Ret};
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use object::{Architecture, Object, ObjectSection, SectionKind};
-use system::{AARCH64, RISCV64, S390X, System, WINDOWS, X86_64};
+use system::{AARCH64, RISCV64, S390X, System, WINDOWS, X86_64, folder_of};
 
 #[path = "objects/apple_variadic.rs"]
 mod apple_variadic;
@@ -298,24 +298,20 @@ fn relocations_are_those_of_the_system() {
 }
 
 impl System<'_> {
-    /// Writes the C around the relays, and the relays, to `folder`.
-    fn write(&self, folder: &Path, more: i64) {
-        std::fs::write(folder.join("callees.c"), [TYPES, CALLEES].concat()).unwrap();
-        std::fs::write(folder.join("main.c"), [TYPES, MAIN].concat()).unwrap();
-        std::fs::write(folder.join("relays.o"), relays(self.triple, more)).unwrap();
+    /// Returns the C around the relays, and the relays.
+    fn files(&self, more: i64) -> [(&'static str, Vec<u8>); 3] {
+        [
+            ("callees.c", [TYPES, CALLEES].concat().into()),
+            ("main.c", [TYPES, MAIN].concat().into()),
+            ("relays.o", relays(self.triple, more)),
+        ]
     }
 
     /// Checks how the program of `commands` ends, with relays that are right and with others.
     /// `wine` is a folder for wine.
     fn runs(&self, commands: &str, wine: &Path) {
         for (more, code) in [(0, 47), (3, 1)] {
-            let folder = tempfile::tempdir().unwrap();
-            self.write(folder.path(), more);
-            let Some(linked) = self.commands(folder.path(), commands) else {
-                return;
-            };
-            linked.unwrap();
-            if let Some(ended) = self.run(folder.path(), wine) {
+            if let Some(ended) = self.program(&self.files(more), commands, wine) {
                 let triple = self.triple;
                 assert_eq!(ended.status.code(), Some(code), "{triple}: {ended:?}");
             }
@@ -372,8 +368,7 @@ fn objects_of_macos_are_linked() {
             ),
             runner: "",
         };
-        let folder = tempfile::tempdir().unwrap();
-        system.write(folder.path(), 0);
+        let folder = folder_of(&system.files(0));
         let link = format!(
             "CC callees.c -o callees.o; CC main.c -o main.o; \
              ld64.lld -arch {arch} -platform_version macos 11.0 11.0 -dylib main.o relays.o callees.o -o all.dylib -map all.map"

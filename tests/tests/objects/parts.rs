@@ -83,12 +83,7 @@ impl Program<'_> {
     /// Links and runs the program. Calls have plans of parts, or flattened parts. Returns the bits
     /// of the functions that do not get their arguments.
     pub(super) fn run(&self, system: &System<'_>, link: &str, is_planned: bool) -> Option<i32> {
-        let (folder, wine) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let write = |name: &str, bytes: &[u8]| {
-            std::fs::write(folder.path().join(name), bytes).unwrap();
-        };
         let callees: String = self.functions.iter().map(in_c).collect();
-        write("callees.c", [self.types, &callees].concat().as_bytes());
         let names = self.functions.iter().map(|(name, ..)| *name);
         let names = names.chain(self.more.map(|(name, _)| name));
         let (mut relays, mut checks) = (String::new(), String::new());
@@ -97,10 +92,13 @@ impl Program<'_> {
             checks += &format!(" | !relay_{name}() << {bit}");
         }
         let main = format!("{relays}int main(void) {{ return 0{checks}; }}\n");
-        write("main.c", main.as_bytes());
-        write("relays.o", &self.object(system.triple, is_planned));
-        system.commands(folder.path(), link)?.unwrap();
-        let ended = system.run(folder.path(), wine.path())?;
+        let files = [
+            ("callees.c", [self.types, &callees].concat().into()),
+            ("main.c", main.into()),
+            ("relays.o", self.object(system.triple, is_planned)),
+        ];
+        let wine = tempfile::tempdir().unwrap();
+        let ended = system.program(&files, link, wine.path())?;
         Some(ended.status.code().unwrap())
     }
 

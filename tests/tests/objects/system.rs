@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use cabi_verify::report::missing;
+use tempfile::TempDir;
 
 /// A machine and system: its compiler of C with options, its linker, and what runs programs.
 pub(crate) struct System<'s> {
@@ -38,7 +39,38 @@ pub(crate) const WINDOWS: System<'_> = System {
     runner: "wine",
 };
 
+/// Makes a folder of files.
+pub(crate) fn folder_of(files: &[(&str, impl AsRef<[u8]>)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    folder
+}
+
 impl System<'_> {
+    /// Makes the program `main.exe` of `files` by `commands`, and runs it. `wine` is a folder for
+    /// what wine writes.
+    pub(crate) fn program(
+        &self,
+        files: &[(&str, impl AsRef<[u8]>)],
+        commands: &str,
+        wine: &Path,
+    ) -> Option<Output> {
+        let folder = folder_of(files);
+        self.commands(folder.path(), commands)?.unwrap();
+        let words = self.runner.split_whitespace().chain(["./main.exe"]);
+        let words: Vec<&str> = words.collect();
+        let mut main = Command::new(words[0]);
+        main.args(&words[1..]).current_dir(&folder);
+        main.env_remove("LD_BIND_NOW");
+        main.env("WINEPREFIX", wine).env("WINEDEBUG", "-all");
+        let ended = main.output();
+        let ended = ended
+            .map_err(|why| missing(&format!("programs of {}: {}: {why}", self.triple, words[0])));
+        ended.ok()
+    }
+
     /// Runs commands in `folder`, each ended by a semicolon. Returns the output of the last one, or
     /// the error of one that failed. `None`, with a message, if one is missing.
     pub(crate) fn commands(&self, folder: &Path, commands: &str) -> Option<Result<String, String>> {
@@ -72,20 +104,6 @@ impl System<'_> {
             printed = String::from_utf8_lossy(&output.stdout).into_owned();
         }
         Some(Ok(printed))
-    }
-
-    /// Runs `main.exe` in `folder`. `wine` is a folder for what wine writes.
-    pub(crate) fn run(&self, folder: &Path, wine: &Path) -> Option<Output> {
-        let words = self.runner.split_whitespace().chain(["./main.exe"]);
-        let words: Vec<&str> = words.collect();
-        let mut main = Command::new(words[0]);
-        main.args(&words[1..]).current_dir(folder);
-        main.env_remove("LD_BIND_NOW");
-        main.env("WINEPREFIX", wine).env("WINEDEBUG", "-all");
-        let ended = main.output();
-        let ended = ended
-            .map_err(|why| missing(&format!("programs of {}: {}: {why}", self.triple, words[0])));
-        ended.ok()
     }
 }
 

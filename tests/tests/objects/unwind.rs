@@ -2,8 +2,6 @@
 //! into their handlers. x86-64, and AArch64 under qemu-user. Mach-O is linked; Windows is
 //! `unwind_windows`.
 
-use std::path::Path;
-
 use clif_cabi::cabi::{DataModel, FnSig, Type};
 use clif_cabi::cranelift_codegen::Context;
 use clif_cabi::cranelift_codegen::ir::{ExternalName, Function, UserExternalName};
@@ -12,7 +10,7 @@ use clif_cabi::{Arg, Lowering, Ret, Stub, stub_id};
 use clif_cabi_unwind::{Personality, UnwindError, UnwindTables};
 use cranelift_object::ObjectModule;
 
-use super::system::{AARCH64, RISCV64, S390X, X86_64};
+use super::system::{AARCH64, RISCV64, S390X, X86_64, folder_of};
 use super::{System, builder, exported};
 
 /// Output of the program.
@@ -159,23 +157,15 @@ fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
     })
 }
 
-/// Links a library of an object with these tables. The error is the linker's reason to refuse it.
-fn linked(system: &System<'_>, folder: &Path, tables: Tables<'_>) -> Option<Result<(), String>> {
-    let object = object(system.triple, tables, "").unwrap();
-    std::fs::write(folder.join("own.o"), object).unwrap();
-    let result = system.commands(folder, LIBRARY)?;
-    Some(result.map(drop))
-}
-
 /// Returns the output of the program with a library of such an object, and whether it ends well.
 fn ran(system: &System<'_>, tables: Tables<'_>) -> Option<(String, bool)> {
-    let folder = tempfile::tempdir().unwrap();
-    linked(system, folder.path(), tables)?.unwrap();
-    let program = include_str!("unwind.cc");
-    std::fs::write(folder.path().join("unwind.cc"), program).unwrap();
-    let compiled = system.commands(folder.path(), "CC unwind.cc ./libown.so -o main.exe");
-    compiled?.unwrap();
-    let ended = system.run(folder.path(), "".as_ref())?;
+    let object = object(system.triple, tables, "").unwrap();
+    let files = [
+        ("own.o", &*object),
+        ("unwind.cc", include_bytes!("unwind.cc")),
+    ];
+    let commands = format!("{LIBRARY}; CC unwind.cc ./libown.so -o main.exe");
+    let ended = system.program(&files, &commands, "".as_ref())?;
     let text = String::from_utf8_lossy(&ended.stdout).into_owned();
     Some((text, ended.status.success()))
 }
@@ -224,8 +214,9 @@ fn without_a_table_the_program_ends() {
 /// of which the first knows no handlers.
 #[test]
 fn cranelifts_own_tables_are_refused() {
-    let folder = tempfile::tempdir().unwrap();
-    if let Some(linked) = linked(&GXX, folder.path(), Tables::Own) {
+    let own = object(GXX.triple, Tables::Own, "").unwrap();
+    let folder = folder_of(&[("own.o", own)]);
+    if let Some(linked) = GXX.commands(folder.path(), LIBRARY) {
         let refused = linked.unwrap_err();
         assert!(refused.contains("text"), "{refused}");
     }
@@ -254,9 +245,8 @@ fn mach_o_is_linked() {
              llvm-objdump --unwind-info --syms --dwarf=frames own.dylib"
         );
         let read = |left_out: &str| -> Option<(usize, usize)> {
-            let folder = tempfile::tempdir().unwrap();
             let object = object(triple, Tables::Without(left_out), "").unwrap();
-            std::fs::write(folder.path().join("own.o"), object).unwrap();
+            let folder = folder_of(&[("own.o", object)]);
             let text = system.commands(folder.path(), &commands)?.unwrap();
             // lld looks at functions alone; other linkers subtract the symbol that is named.
             let relocations = system.commands(folder.path(), "llvm-readobj -r own.o")?;

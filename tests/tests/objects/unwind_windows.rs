@@ -75,12 +75,8 @@ fn printed(compiler: &str, source: &str, object: &[u8], wine: &Path) -> Option<S
         compiler,
         ..WINDOWS
     };
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("main.txt"), source).unwrap();
-    std::fs::write(folder.path().join("own.o"), object).unwrap();
-    let compiled = system.commands(folder.path(), "CC main.txt -x none own.o -o main.exe");
-    compiled?.unwrap();
-    let ended = system.run(folder.path(), wine)?;
+    let files = [("main.txt", source.as_bytes()), ("own.o", object)];
+    let ended = system.program(&files, "CC main.txt -x none own.o -o main.exe", wine)?;
     Some(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 

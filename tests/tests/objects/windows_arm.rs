@@ -13,7 +13,7 @@ use clif_cabi::{Arg, Lowering, Ret, Stub, Stubs, clif_signature, stub_id};
 use clif_cabi_unwind::UnwindModule;
 use cranelift_object::ObjectModule;
 
-use super::system::System;
+use super::system::{System, folder_of};
 use super::unwind_windows::keeping;
 use super::{builder, exported};
 
@@ -51,13 +51,12 @@ fn relay(name: &str) -> Vec<u8> {
 
 #[test]
 fn imports_are_linked() {
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
-    write("callees.c", CALLEES.as_bytes());
-    write("main.c", MAIN.as_bytes());
-    for name in ["direct", "address"] {
-        write(&format!("{name}.o"), &relay(name));
-    }
+    let folder = folder_of(&[
+        ("callees.c", CALLEES.into()),
+        ("main.c", MAIN.into()),
+        ("direct.o", relay("direct")),
+        ("address.o", relay("address")),
+    ]);
     let link = "CC callees.c -o callees.obj; CC main.c -o main.obj; \
         lld-link /dll /noentry /nodefaultlib /export:take callees.obj /out:callees.dll; \
         lld-link /entry:main /subsystem:console /nodefaultlib main.obj direct.o address.o callees.lib /out:main.exe";
