@@ -116,9 +116,13 @@ impl Errors {
     pub(crate) fn new(unit: &Unit<'_>, declarations: &[Cursor<'_>]) -> Result<Self, HeaderError> {
         let diagnostics = unit.diagnostics();
         refuse(diagnostics.iter().filter(|diagnostic| diagnostic.is_fatal))?;
+        // gcc's `malloc(free)`, an error to clang before 21, changes no call.
+        let is_of_malloc = |message: &str| {
+            message.ends_with("attribute takes no arguments") && is_named(message, "malloc")
+        };
         let (errors, warnings): (Vec<_>, Vec<_>) = diagnostics
             .into_iter()
-            .filter(|diagnostic| diagnostic.place.file != prelude::NAME)
+            .filter(|own| own.place.file != prelude::NAME && !is_of_malloc(&own.message))
             .partition(|diagnostic| diagnostic.is_error);
         let ignored = |option: &str, attribute: &str| {
             let is = |warning: &&Diagnostic| {
