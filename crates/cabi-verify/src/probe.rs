@@ -262,8 +262,9 @@ impl Probe {
         };
         let folder = Scratch::new().map_err(ReferenceError::io("the probe"))?;
         let [rounds, machine] = self.objects(&folder, table.n)?;
-        let common = [&*rounds, &machine, "-nostdlib", "-Wl,--no-relax"];
-        Program::build(&[rows], &[&flags[..], &common, link].concat())
+        let objects = [&*rounds, &machine];
+        let common = ["-nostdlib", "-Wl,--no-relax,--gc-sections"];
+        Program::build(&[rows], &[&flags[..], &objects, &common, link].concat())
     }
 
     /// Returns the observations of `n` cases by `run`, which begins with the case that it is given.

@@ -24,8 +24,11 @@ impl Reference {
             ("-c", object)
         };
         let [output, source] = [output, source].map(Path::to_string_lossy);
-        // The source last: flags may say what it is written in.
-        self.run(&[&["-std=gnu2x", flag, "-o", &output], flags, &[&*source]].concat())?;
+        // Sections of their own: a linker leaves out functions that a header defines. The source last:
+        // flags may say what it is written in.
+        let sections = ["-ffunction-sections", "-fdata-sections"];
+        let fixed = ["-std=gnu2x", flag, "-o", &output];
+        self.run(&[&sections, &fixed[..], flags, &[&*source]].concat())?;
         if is_foreign {
             self.assemble_as_elf(&assembly, object)?;
         }
@@ -63,6 +66,13 @@ impl Reference {
                 // Arguments of the linker, and the compiler's name.
                 ".section" if tail.starts_with(".drectve") || tail.starts_with(".debug$S") => {
                     ".section .comment".to_owned()
+                }
+                // `.text$f,"x"` of gcc, `.text,"xr",one_only,f` of clang: the assembler knows the kind
+                // of section by its name.
+                ".section" if tail.contains('$') || tail.contains("one_only") => {
+                    let mut words = tail.split(',');
+                    let name = words.next().unwrap_or_default().replace('$', ".");
+                    format!(".section {name}.{}", words.nth(2).unwrap_or_default())
                 }
                 _ => return None,
             })
