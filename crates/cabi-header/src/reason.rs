@@ -104,6 +104,10 @@ impl fmt::Display for Reason {
         match self {
             Self::Static => f.write_str("a static function has no symbol"),
             Self::Inline => f.write_str("an inline function has no symbol of its own"),
+            // clang does not say that the text lacks a type, as in `f(size_t)`.
+            Self::Invalid(message) if message.starts_with("a parameter list without types") => {
+                write!(f, "clang says: {message}: its names are no known types")
+            }
             Self::Invalid(message) => write!(f, "clang says: {message}"),
             Self::Incomplete(ty) => write!(f, "{ty} is incomplete here"),
             Self::Convention(name) => write!(f, "the calling convention {name} is not supported"),
