@@ -24,8 +24,8 @@ impl Reference {
             ("-c", object)
         };
         let [output, source] = [output, source].map(Path::to_string_lossy);
-        // Sections of their own: a linker leaves out functions that a header defines. The source last:
-        // flags may say what it is written in.
+        // Sections of their own: a linker leaves out functions that a header defines. The source
+        // last: flags may say what it is written in.
         let sections = ["-ffunction-sections", "-fdata-sections"];
         let fixed = ["-std=gnu2x", flag, "-o", &output];
         self.run(&[&sections, &fixed[..], flags, &[&*source]].concat())?;
@@ -67,8 +67,8 @@ impl Reference {
                 ".section" if tail.starts_with(".drectve") || tail.starts_with(".debug$S") => {
                     ".section .comment".to_owned()
                 }
-                // `.text$f,"x"` of gcc, `.text,"xr",one_only,f` of clang: the assembler knows the kind
-                // of section by its name.
+                // `.text$f,"x"` of gcc, `.text,"xr",one_only,f` of clang: the assembler knows the
+                // kind of section by its name.
                 ".section" if tail.contains('$') || tail.contains("one_only") => {
                     let mut words = tail.split(',');
                     let name = words.next().unwrap_or_default().replace('$', ".");
