@@ -8,9 +8,15 @@ use crate::parse::types::{Reader, unsupported};
 use crate::reason::Reason;
 
 impl<'u> Reader<'u> {
-    /// Returns the vector `ty`, unless gcc's layout is wanted and gcc has no such vector.
+    /// Returns the vector `ty`, unless gcc's layout is wanted and gcc has no such vector. Without
+    /// rules, vectors of `ext_vector_type` are read: C text for them has clang's attribute.
     pub(crate) fn vector(&mut self, ty: Ty<'u>) -> Result<Type, Reason> {
-        match self.records == Some(RecordRules::Gcc) && is_of_clang_alone(ty) {
+        let is_missing = match self.records {
+            Some(RecordRules::Gcc) => is_of_clang_alone(ty),
+            None => is_of_neon(ty),
+            Some(_) => false,
+        };
+        match is_missing {
             true => {
                 let why = "gcc ignores the attribute that makes it a vector";
                 Err(unsupported(ty, why))
@@ -44,5 +50,9 @@ impl<'u> Reader<'u> {
 }
 
 fn is_of_clang_alone(ty: Ty<'_>) -> bool {
-    ty.kind() == CXType_ExtVector || ty.spelling().contains("((neon_")
+    ty.kind() == CXType_ExtVector || is_of_neon(ty)
+}
+
+fn is_of_neon(ty: Ty<'_>) -> bool {
+    ty.spelling().contains("((neon_")
 }
