@@ -190,9 +190,10 @@ fn is_known(kind: LeafKind) -> bool {
     match kind {
         // gcc 12 has no `_BitInt`, clang up to 128 bits.
         LeafKind::Scalar(Scalar::F16 | Scalar::BF16 | Scalar::BitInt { bits: ..=128, .. }) => true,
-        // clang returns one of `__int128` in integer registers.
+        // clang returns one of `__int128` in integer registers. gcc passes one of `long double` in
+        // two vector registers.
         LeafKind::Vector(Vector { lane, bools, .. }) => {
-            bools.is_none() && !matches!(lane, Scalar::Int { bits: 128, .. })
+            bools.is_none() && !matches!(lane, Scalar::Int { bits: 128, .. } | Scalar::F128)
         }
         kind => is_compared(kind),
     }
