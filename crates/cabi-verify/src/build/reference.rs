@@ -297,7 +297,8 @@ impl Reference {
             let fixed = ["-std=gnu2x", "-fPIC", "-shared", link, "-o"];
             let files = [&object, &file].map(|path| path.to_string_lossy());
             let files = files.each_ref().map(|file| &**file);
-            self.link(&[&fixed, &files[..], flags].concat())?;
+            // Functions that a header defines may need the C library's mathematics.
+            self.link(&[&fixed, &files[..], flags, &["-lm"]].concat())?;
         }
         Ok(Built {
             object,
