@@ -58,8 +58,8 @@ pub(crate) fn compile(
     module_relocs(name, id, ctx)
 }
 
-/// Calls `cranelift` for the function `name`, and returns a panic as an error. The caller then
-/// shows nothing half done.
+/// Calls `cranelift` for the function `name`, and returns a panic as an error. After it the caller
+/// drops what is half done.
 pub(crate) fn caught<T>(name: &str, cranelift: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(cranelift)).map_err(|payload| Error::CompilerPanic {
         function: name.to_owned(),
