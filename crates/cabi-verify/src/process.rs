@@ -53,11 +53,10 @@ pub(crate) fn output_until(command: Command, limit: Duration) -> io::Result<Outp
 #[cfg(unix)]
 fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::Error>)> {
     use std::os::unix::fs::FileExt;
-    use std::os::unix::process::CommandExt;
     use std::time::Instant;
 
-    use guard::GroupGuard;
-    use signals::{end_group, has_ended};
+    use guard::Group;
+    use signals::has_ended;
 
     // A compiler that is ended leaves files after.
     let folder = Scratch::new()?;
@@ -67,10 +66,9 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
     command.stdin(std::process::Stdio::null());
     command.stdout(out.try_clone()?).stderr(errors.try_clone()?);
     // A group of its own: a compiler's driver has children.
-    command.process_group(0);
-    GroupGuard::prepare()?;
+    let group = Group::new()?;
+    group.admit(&mut command);
     let mut child = command.spawn()?;
-    let guard = GroupGuard::group(child.id()).inspect_err(|_| end_group(&child))?;
     let start = Instant::now();
     let why = loop {
         if has_ended(&child) {
@@ -86,15 +84,13 @@ fn run(mut command: Command, limit: Duration) -> io::Result<(Output, Option<io::
             was_interrupted().then(why)
         };
         if let Some(why) = why {
-            end_group(&child);
+            group.end();
             break Some(why);
         }
         // A large file is waited for in longer steps: a thousand looks a second are work too.
         let step = start.elapsed() / 16;
         std::thread::sleep(step.clamp(Duration::from_millis(1), Duration::from_millis(20)));
     };
-    // Before another process can get its number.
-    drop(guard);
     let status = child.wait()?;
     // A process that is left over shares the position, so none is set.
     let read = |file: &std::fs::File| -> io::Result<Vec<u8>> {
