@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use super::signals::end_group;
+use super::signals::{end_group, lead_group};
 
 /// A group of processes that a shell leads.
 ///
@@ -22,7 +22,10 @@ impl Group {
         shell.args(["-c", "read -r line; kill -s KILL 0"]);
         shell.process_group(0).stdin(Stdio::piped());
         shell.stdout(Stdio::null()).stderr(Stdio::null());
-        shell.spawn().map(Self)
+        let shell = shell.spawn()?;
+        // An emulator starts it by a fork, which returns before the child has made its group.
+        lead_group(&shell);
+        Ok(Self(shell))
     }
 
     /// Makes `command` start its program in this group.

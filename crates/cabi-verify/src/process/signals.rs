@@ -38,6 +38,15 @@ pub fn was_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
+/// Makes a child lead a process group of its own. One that has started its program stays where it
+/// is.
+pub(super) fn lead_group(child: &Child) {
+    if let Ok(id) = libc::pid_t::try_from(child.id()) {
+        // SAFETY: a request about a child for which nobody has waited.
+        unsafe { libc::setpgid(id, id) };
+    }
+}
+
 /// Ends a child that leads a process group of its own, and all of the group.
 pub(super) fn end_group(leader: &Child) {
     let group = libc::pid_t::try_from(leader.id());
