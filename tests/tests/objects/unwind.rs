@@ -1,5 +1,5 @@
 //! Unwind tables in object files: a C++ program throws through compiled functions and stubs, and
-//! into their handlers. x86-64, and AArch64 under qemu-user. Mach-O is linked; Windows is
+//! into their handlers, under qemu-user on machines other than x86-64. Mach-O is linked; Windows is
 //! `unwind_windows`.
 
 use clif_cabi::cabi::{DataModel, FnSig, Type};
@@ -143,11 +143,7 @@ fn pass_by_stub(module: &mut ObjectModule) -> FuncId {
 fn entered(module: &mut ObjectModule) -> (FuncId, Context) {
     let unused = [vec![Type::I64; 6], vec![Type::F64; 8]].concat();
     let params = [&[Type::FN_PTR, Type::I32][..], &unused].concat();
-    let mut sig = FnSig::new(params, Type::I32);
-    // Compilers of s390x do not agree on a register for it.
-    if module.isa().name() != "s390x" {
-        sig = sig.static_chain(&DataModel::LP64);
-    }
+    let sig = FnSig::new(params, Type::I32).static_chain(&DataModel::LP64);
     exported(module, "entered", &sig, |module, builder, entry| {
         let [g, n] = [0, 1].map(|i| entry.value(builder, i).unwrap());
         let lower = Lowering::new(module.isa()).unwrap();
