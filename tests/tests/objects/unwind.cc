@@ -20,7 +20,5 @@ int main() {
   try { catch_int(throws_double, 2); return 3; } catch (double d) { printf(" passed %g\n", d); }
   try { cleanup(throws, 1); return 4; } catch (int n) { printf("cleanup %d noted %d\n", n, noted); }
   try { aligned(throws, 9); return 5; } catch (int n) { if (aligned(returns, 1) != 2) return 6; printf("aligned %d\n", n); }
-#ifndef _WIN32
   try { entered(throws, 8); return 7; } catch (int n) { if (entered(returns, 1) != 1) return 8; printf("entered %d\n", n); }
-#endif
 }

@@ -35,7 +35,7 @@ pub(super) enum Tables<'a> {
     None,
 }
 
-/// Returns the functions of unwind.clif and of `more`, and on Linux `entered`; with `more` on
+/// Returns the functions of unwind.clif and of `more`, and but for macOS `entered`; with `more` on
 /// Windows those without handlers.
 pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec<u8>, UnwindError> {
     let mut builder = builder(triple, "true");
@@ -71,7 +71,7 @@ pub(super) fn object(triple: &str, tables: Tables<'_>, more: &str) -> Result<Vec
             unwind.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;
         }
     }
-    if triple.contains("linux") {
+    if !triple.contains("apple") {
         let (id, ctx) = entered(&mut module);
         if is_wanted("entered") {
             unwind.add_function(module.isa(), id, ctx.compiled_code().unwrap())?;

@@ -2,10 +2,10 @@
 #include <windows.h>
 #include <stdio.h>
 typedef int callback(int);
-int pass(callback *, int), aligned(callback *, int);
+int pass(callback *, int), aligned(callback *, int), entered(callback *, int);
 int main(void);
 static int c_passes(callback *g, int n) { volatile int got = g(n) + 1; return got; }
-static int (*const all[])(callback *, int) = { c_passes, pass, aligned };
+static int (*const all[])(callback *, int) = { c_passes, pass, aligned, entered };
 static int frames(int i) {
   CONTEXT c;
   DWORD64 base, frame;
@@ -21,6 +21,6 @@ static int frames(int i) {
 }
 static int again(int i) { volatile int got = all[i](frames, i); return got; }
 int main(void) {
-  // Each of the two calls adds 1.
-  for (int i = 0; i < 3; ++i) printf("%d ", all[i](again, i) - 2);
+  // Each of the two calls adds 1, but for those of `entered`.
+  for (int i = 0; i < 4; ++i) printf("%d ", all[i](again, i) - 2);
 }
