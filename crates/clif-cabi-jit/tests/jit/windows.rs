@@ -4,6 +4,7 @@
 
 mod handlers;
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::common::*;
@@ -143,6 +144,21 @@ fn panics_pass_and_registers_are_kept() {
     }
 }
 
+type InvokerFn = unsafe extern "C-unwind" fn(*const c_void, *const *const c_void, *mut c_void);
+
+thread_local! {
+    static INVOKED: Cell<Option<(InvokerFn, *const c_void)>> = const { Cell::new(None) };
+}
+
+/// Calls what is [`INVOKED`] by its invoker.
+extern "C-unwind" fn invokes(n: i64, _: i64, _: i64, _: i64) -> i64 {
+    let (invoker, throws) = INVOKED.get().unwrap();
+    let mut result = 0_i64;
+    // SAFETY: the invoker of `i64 throws(i64)`.
+    unsafe { invoker(throws, &(&raw const n).cast(), (&raw mut result).cast()) };
+    result
+}
+
 /// Exceptions of C++ pass too, through functions and through an invoker.
 #[test]
 fn exceptions_pass_and_registers_are_kept() {
@@ -153,8 +169,15 @@ fn exceptions_pass_and_registers_are_kept() {
     engine.add_library(&dll);
     program(&mut engine, &PASS.replace("%callback", "%throws")).unwrap();
     engine.finalize().unwrap();
-    let wrong = |n| wrong_registers(&engine, *pass(&engine), n);
-    assert_eq!([0, 1, 2, 3].map(wrong), [100, 0, 0, 0]);
+    let mut invokers = invokers();
+    let invoker = invokers.get(&FnSig::new([Type::I64], Type::I64)).unwrap();
+    // SAFETY: what an invoker takes; it lives until the last call.
+    let invoker = unsafe { *invoker.code().typed::<InvokerFn>() };
+    INVOKED.set(Some((invoker, dll.symbol("throws").unwrap().cast())));
+    for f in [*pass(&engine), invokes] {
+        let wrong = |n| wrong_registers(&engine, f, n);
+        assert_eq!([0, 1, 2, 3].map(wrong), [100, 0, 0, 0]);
+    }
 }
 
 /// Returns the DLL of windows.cc.

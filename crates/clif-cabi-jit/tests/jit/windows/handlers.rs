@@ -1,7 +1,6 @@
 //! Handlers of `try_call`: entered by exceptions of C++, panics of Rust, RaiseException and faults.
 //! The suite `emission` has arguments and results of such calls.
 
-use std::cell::Cell;
 use std::ffi::{CStr, c_char};
 
 use super::*;
