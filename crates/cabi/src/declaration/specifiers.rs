@@ -106,6 +106,7 @@ pub(super) fn not_read(word: &str) -> Option<&'static str> {
         "__attribute__" | "__attribute" | "__declspec" | "_Alignas" | "alignas" => {
             "an attribute is read only from a header (cabi-header)"
         }
+        "#" => "a directive is read only from a header (cabi-header)",
         "extern" => "a storage class belongs to the declaration of a function: leave it out",
         "__extension__" => "this belongs at the start of a declaration or member: leave it out",
         "static" | "inline" | "__inline" | "__inline__" | "register" | "auto" | "_Thread_local"
