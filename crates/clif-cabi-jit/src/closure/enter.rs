@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::panic_message;
+use crate::host::system::keep_last_error;
 
 use super::{
     Callable, ClosureArgs, ClosureInterface, ClosureResult, Context, Header, MAX_RESULT, running,
@@ -43,7 +44,7 @@ unsafe extern "C" fn enter<F: Callable>(
     unsafe { call::<F>(context, args, ret) };
     if let Some(dropped) = running::end(note, context.addr()) {
         // SAFETY: it was dropped while it ran, and this was its last call on this thread.
-        unsafe { free_after_call(dropped) };
+        keep_last_error(|| unsafe { free_after_call(dropped) });
     }
 }
 

@@ -16,6 +16,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{ClosureInterface, Header};
+use crate::host::system::keep_last_error;
 
 /// Number of notes that are kept without the heap.
 const FIRST: usize = 32;
@@ -45,11 +46,16 @@ thread_local! {
     static RETURNING: RefCell<Option<ClosureInterface>> = const { RefCell::new(None) };
 }
 
+#[inline]
+fn notes<R>(with: impl FnOnce(&Notes) -> R) -> R {
+    keep_last_error(|| NOTES.with(with))
+}
+
 /// Returns a number for this thread, which no other thread has, nor a later one: a closure may
 /// outlive its thread.
 #[inline]
 pub(super) fn thread() -> usize {
-    NOTES.with(|notes| match notes.thread.get() {
+    notes(|notes| match notes.thread.get() {
         0 => notes.number(),
         number => number,
     })
@@ -58,7 +64,7 @@ pub(super) fn thread() -> usize {
 /// Notes that the closure whose context is at `context` runs from now on. Returns the note's place.
 #[inline]
 pub(super) fn begin(context: usize) -> usize {
-    NOTES.with(|notes| {
+    notes(|notes| {
         let at = notes.len.get();
         notes.len.set(at + 1);
         match notes.first.get(at) {
@@ -73,7 +79,7 @@ pub(super) fn begin(context: usize) -> usize {
 /// closure was dropped, and no other call of it runs here, its context is returned, to be freed.
 #[inline]
 pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Header>> {
-    NOTES.with(|notes| {
+    notes(|notes| {
         let is_last = notes.len.get() == at + 1;
         if is_last && notes.first.get(at).map(Cell::get) == Some(context) {
             notes.len.set(at);
@@ -86,7 +92,7 @@ pub(super) fn end(at: usize, context: usize) -> Option<NonNull<Header>> {
 /// Checks whether the closure runs here. The [`end`] of its last call then returns its context.
 pub(super) fn is_dropped_later(context: NonNull<Header>) -> bool {
     let address = context.cast::<()>().addr().get();
-    let marked = NOTES.with(|notes| notes.mark(address));
+    let marked = notes(|notes| notes.mark(address));
     // While the thread ends there is no list any more: a closure that runs even then is not freed.
     let _ = marked
         && LATER

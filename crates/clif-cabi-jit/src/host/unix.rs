@@ -44,6 +44,12 @@ pub(crate) fn mathematics() -> Option<Library> {
     unsafe { open(OsStr::new(NAME?)) }.ok()
 }
 
+/// Calls `run`. Thread-locals of a Unix leave `errno` as it is.
+#[inline]
+pub(crate) fn keep_last_error<R>(run: impl FnOnce() -> R) -> R {
+    run()
+}
+
 #[cfg(has_engine)]
 unsafe extern "C" {
     fn __register_frame(begin: *const u8);

@@ -47,6 +47,19 @@ struct RuntimeFunction {
 unsafe extern "system" {
     fn RtlAddFunctionTable(table: *const RuntimeFunction, count: u32, base: u64) -> u8;
     fn RtlDeleteFunctionTable(table: *const RuntimeFunction) -> u8;
+    fn GetLastError() -> u32;
+    fn SetLastError(error: u32);
+}
+
+/// Calls `run`, and sets the thread's last error as it was before. Rust's programs for GNU tools
+/// find thread-locals with `TlsGetValue`, which sets the error to 0.
+pub(crate) fn keep_last_error<R>(run: impl FnOnce() -> R) -> R {
+    // SAFETY: a number of this thread.
+    let error = unsafe { GetLastError() };
+    let result = run();
+    // SAFETY: as above.
+    unsafe { SetLastError(error) };
+    result
 }
 
 /// Tables that the system knows, until they are dropped: each of functions that lie next to each

@@ -6,6 +6,7 @@ mod handlers;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
 
 use crate::common::*;
 
@@ -14,6 +15,8 @@ unsafe extern "system" {
     fn VirtualQuery(at: *const c_void, to: *mut Region, bytes: usize) -> usize;
     fn RtlLookupFunctionEntry(at: u64, base: *mut u64, history: *mut c_void) -> *const c_void;
     fn RtlCaptureStackBackTrace(skip: u32, n: u32, to: *mut usize, hash: *mut u32) -> u16;
+    fn GetLastError() -> u32;
+    fn SetLastError(error: u32);
 }
 
 unsafe extern "C" {
@@ -312,4 +315,31 @@ fn the_c_library_is_that_of_the_program() {
         Library::process().symbol("printf").is_ok(),
         cfg!(target_env = "gnu")
     );
+}
+
+/// A closure finds the last error as its caller has set it, and its caller as the closure has.
+#[test]
+fn closures_keep_the_last_error() {
+    let interface = closures().function("unsigned f(void)").unwrap();
+    let itself = Arc::new(Mutex::new(None::<Closure<'static>>));
+    let inside = Arc::clone(&itself);
+    let body = move |_: &ClosureArgs<'_>, result: &mut ClosureResult<'_>| {
+        // SAFETY: a number of this thread.
+        result.set(unsafe { GetLastError() }).unwrap();
+        drop(inside.lock().unwrap().take());
+        // SAFETY: as above.
+        unsafe { SetLastError(7) };
+    };
+    let local = interface.local("of this thread", body.clone()).unwrap();
+    let closure = interface.closure("drops itself", body).unwrap();
+    let codes = [closure.code(), local.code()];
+    *itself.lock().unwrap() = Some(closure);
+    for code in codes {
+        // SAFETY: `unsigned f(void)`, and numbers of this thread.
+        unsafe {
+            let f: unsafe extern "C" fn() -> u32 = core::mem::transmute(code);
+            SetLastError(42);
+            assert_eq!([f(), GetLastError()], [42, 7]);
+        }
+    }
 }
