@@ -6,12 +6,12 @@
 //! stay: code that goes is not taken out.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Bytes, ELF_MACHINE, NewCode, Options};
 use crate::error::{Error, Result};
@@ -32,6 +32,9 @@ const NO_FOLLOW: i32 = match cfg!(target_arch = "aarch64") {
 const MONOTONIC: i32 = 1;
 /// The clock since the machine started.
 const BOOTTIME: i32 = 7;
+
+/// Longest time to wait for a lock. Engines hold it for some writes.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Dumps that this process has mapped.
 static MAPPED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -64,8 +67,7 @@ fn add(path: &Path, to: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> 
         let mut open = OpenOptions::new();
         open.create(true).read(true).append(true);
         let mut file = open.custom_flags(NO_FOLLOW).open(path)?;
-        // The other engines of the process wait.
-        file.lock()?;
+        lock(&file)?;
         let emptied = match is_left_over(&file) {
             Some(true) => file.set_len(0),
             _ => Ok(()),
@@ -77,6 +79,19 @@ fn add(path: &Path, to: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> 
     };
     let path = path.to_owned();
     write().map_err(|source| Error::Profile { path, source })
+}
+
+/// Locks `file`, for which other engines of the process wait. Anybody who may read the file can
+/// lock it too, for good: after `PATIENCE` that is an error.
+fn lock(file: &File) -> io::Result<()> {
+    let start = Instant::now();
+    while let Err(error) = file.try_lock() {
+        if matches!(error, TryLockError::Error(_)) || start.elapsed() > PATIENCE {
+            return Err(error.into());
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 /// Checks whether a file was last written before this process began.

@@ -157,18 +157,19 @@ fn a_jitdump_has_code() {
 }
 
 /// Code whose profile cannot be written is final all the same. A link may be another user's, to a
-/// file of this one.
+/// file of this one, and so may a lock.
 #[test]
 fn a_profile_that_cannot_be_written_leaves_the_code() {
-    for is_link in [false, true] {
+    for (is_link, is_locked) in [(false, false), (true, false), (false, true)] {
         let folder = tempfile();
-        let (name, linked) = (
-            format!("jit-{}.dump", std::process::id()),
-            folder.join("linked"),
-        );
+        let path = folder.join(format!("jit-{}.dump", std::process::id()));
+        let linked = folder.join("linked");
+        let mut lock = None;
         if is_link {
             fs::write(&linked, "own").unwrap();
-            std::os::unix::fs::symlink(&linked, folder.join(name)).unwrap();
+            std::os::unix::fs::symlink(&linked, path).unwrap();
+        } else if is_locked {
+            lock.insert(fs::File::create(path).unwrap()).lock().unwrap();
         } else {
             fs::remove_dir_all(&folder).unwrap();
         }
