@@ -17,6 +17,8 @@ unsafe extern "C" {
 /// A reserved range of address space.
 pub(super) type Reservation = region::Allocation;
 
+pub(super) use super::system::unmap;
+
 /// Reserves `bytes`, rounded up to pages. They are mapped with `MAP_JIT`: the state of each thread
 /// keeps them from being writable and executable at once.
 pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {

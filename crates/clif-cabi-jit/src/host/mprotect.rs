@@ -7,6 +7,8 @@ use crate::error::Result;
 /// A reserved range of address space.
 pub(super) type Reservation = region::Allocation;
 
+pub(super) use super::system::unmap;
+
 /// Reserves `bytes`, rounded up to pages.
 pub(super) fn reserve(bytes: usize) -> region::Result<Reservation> {
     region::alloc(bytes, Protection::NONE)

@@ -1,6 +1,7 @@
 //! Pages of memory: reserved, made writable and sealed, each once. For no thread is a page writable
 //! and executable at once.
 
+use core::mem::ManuallyDrop;
 use core::ops::Range;
 
 use region::Protection;
@@ -9,7 +10,7 @@ use super::{icache, protection};
 use crate::error::{Error, Result};
 
 /// A reserved range of address space; unmapped on drop.
-pub(crate) struct Pages(protection::Reservation);
+pub(crate) struct Pages(ManuallyDrop<protection::Reservation>);
 
 // SAFETY: the allocation is plain memory owned by this value alone; no thread is special to it.
 unsafe impl Send for Pages {}
@@ -17,16 +18,16 @@ unsafe impl Send for Pages {}
 impl Pages {
     /// Reserves `bytes`, rounded up to pages. Nothing is committed yet.
     pub(crate) fn reserve(bytes: usize) -> Result<Self> {
-        let reserved = protection::reserve(bytes);
-        Ok(Self(reserved.map_err(failed("reserve memory"))?))
+        let reserved = protection::reserve(bytes).map_err(failed("reserve memory"))?;
+        Ok(Self(ManuallyDrop::new(reserved)))
     }
 
     /// Returns pages with `code`, which can be executed from their start, and after them `data`
     /// bytes of writable pages.
     pub(crate) fn with_code(code: &[u8], data: usize) -> Result<Self> {
         let bytes = code.len().next_multiple_of(region::page::size());
-        let writable = protection::writable(bytes, data);
-        let mut pages = Self(writable.map_err(failed("reserve memory"))?);
+        let writable = protection::writable(bytes, data).map_err(failed("reserve memory"))?;
+        let mut pages = Self(ManuallyDrop::new(writable));
         let at = pages.at(0);
         // SAFETY: fresh pages, complete when they are sealed, whose address has not been given out.
         unsafe {
@@ -85,6 +86,13 @@ impl Pages {
             unsafe { region::protect(start, bytes, last) }.map_err(failed(action))?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: this value was the last to use them.
+        unsafe { protection::unmap(&mut self.0) };
     }
 }
 

@@ -137,6 +137,19 @@ unsafe fn unwind_table(table: &[u8], is_new: bool) {
 #[cfg(not(has_engine))]
 unsafe fn unwind_table(_: &[u8], _: bool) {}
 
+/// Unmaps pages. They stay reserved if the process has as many mappings as Linux allows and these
+/// are the middle of one. Dropped, they would panic then in debug builds.
+///
+/// # Safety
+/// Nothing uses them any more, or unmaps them again.
+pub(crate) unsafe fn unmap(pages: &mut region::Allocation) {
+    unsafe extern "C" {
+        fn munmap(at: *mut u8, size: usize) -> i32;
+    }
+    // SAFETY: the caller's.
+    unsafe { munmap(pages.as_mut_ptr(), pages.len()) };
+}
+
 /// Returns the time by one of Linux's clocks.
 #[cfg(target_os = "linux")]
 pub(crate) fn nanoseconds(clock: i32) -> u64 {

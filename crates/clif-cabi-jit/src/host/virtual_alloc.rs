@@ -61,11 +61,13 @@ impl Reservation {
     }
 }
 
-impl Drop for Reservation {
-    fn drop(&mut self) {
-        // SAFETY: reserved by this value, which nothing uses any more.
-        unsafe { VirtualFree(self.start, 0, MEM_RELEASE) };
-    }
+/// Releases pages.
+///
+/// # Safety
+/// Nothing uses them any more, or releases them again.
+pub(super) unsafe fn unmap(pages: &mut Reservation) {
+    // SAFETY: the caller's.
+    unsafe { VirtualFree(pages.start, 0, MEM_RELEASE) };
 }
 
 /// Makes fresh pages writable.

@@ -130,3 +130,27 @@ fn memory_that_may_not_be_executable_is_an_error() {
         },
     );
 }
+
+/// At Linux's limit of mappings, pages in the middle of one cannot be unmapped.
+#[test]
+fn memory_that_cannot_be_unmapped_stays_reserved() {
+    alone(
+        "lifetime::system::memory_that_cannot_be_unmapped_stays_reserved",
+        || {
+            let mut engines: Vec<Engine> = (0..10).map(|_| engine()).collect();
+            let page = region::page::size();
+            let mut filler = region::alloc(page << 18, region::Protection::NONE).unwrap();
+            let start = filler.as_mut_ptr::<u8>();
+            let is_split = |i: usize| {
+                let at = start.wrapping_add(2 * i * page);
+                // SAFETY: a page of the filler.
+                unsafe { region::protect(at, page, region::Protection::READ) }.is_ok()
+            };
+            let is_full = !(0..1 << 17).all(is_split);
+            let dropped = engines.remove(5);
+            drop(dropped);
+            drop(filler);
+            println!("at the limit: {is_full}");
+        },
+    );
+}
