@@ -75,6 +75,10 @@ impl<'u> Reader<'u> {
         if !self.facts.cxx {
             return Ok(Vec::new());
         }
+        // Its members have no bytes. A class without members has one.
+        if definition.ty().size() == 0 {
+            return Err(Reason::Cxx("a class of 0 bytes"));
+        }
         let mut n_bases = 0;
         for child in definition.children() {
             let kind = child.kind();
@@ -87,9 +91,10 @@ impl<'u> Reader<'u> {
                     .ty(child.ty())
                     .map_err(|reason| reason.inside("base class".to_owned()))?;
                 let is_empty = base.as_record().is_some_and(|base| {
-                    base.fields()
-                        .iter()
-                        .all(|field| field.bit_field().is_none() && field.ty().size() == 0)
+                    base.fields().iter().all(|field| match field.bit_field() {
+                        Some(bits) => bits.width == 0,
+                        None => field.ty().size() == 0,
+                    })
                 });
                 n_bases += 1;
                 self.check_base(class_of(child.ty()), &base)?;
