@@ -276,7 +276,7 @@ impl FnSig {
             role,
             variadic: self.variadic,
             model: target.data_model(),
-            convention: convention.name,
+            names: (convention.name, target.name()),
             tracer,
         }
     }

@@ -1,6 +1,7 @@
 //! Input of a classifier: a value's role, and the properties of the signature that matter for it.
 
-use alloc::string::ToString;
+use alloc::format;
+use alloc::string::{String, ToString};
 
 use super::features::{FloatLevel, VectorLevel};
 use super::group::{Group, Role};
@@ -28,8 +29,8 @@ pub struct Classify<'a, 't> {
     pub variadic: bool,
     /// The target's data model.
     pub model: &'a DataModel,
-    /// The convention's name, for refusals.
-    pub(crate) convention: &'static str,
+    /// Names of the convention and the target, for refusals.
+    pub(crate) names: (&'static str, &'a str),
     /// Log of the steps.
     pub(crate) tracer: Tracer<'t>,
 }
@@ -71,13 +72,20 @@ impl Classify<'_, '_> {
         }
     }
 
+    /// Returns the convention and the target in words.
+    #[cold]
+    fn target(&self) -> String {
+        let (convention, target) = self.names;
+        format!("{convention} on {target}")
+    }
+
     /// Refuses a value that no rule of the convention is known for.
     #[cold]
     pub(crate) fn refuse<T>(&self, ty: &Type, why: &'static str) -> Result<T, Error> {
         Err(Error::Unsupported {
             ty: ty.to_string(),
             why,
-            target: self.convention.into(),
+            target: self.target(),
         })
     }
 
@@ -87,7 +95,7 @@ impl Classify<'_, '_> {
         Err(Error::NoKnownRule {
             ty: ty.to_string(),
             why,
-            target: self.convention.into(),
+            target: self.target(),
         })
     }
 }
