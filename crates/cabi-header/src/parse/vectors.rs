@@ -38,7 +38,12 @@ impl<'u> Reader<'u> {
             let why = "a vector of more than 64 bytes is not supported";
             return Err(unsupported(ty, why));
         }
-        Ok(self.model.adapt(&Type::vector(&lane, lanes)?))
+        let vector = self.model.adapt(&Type::vector(&lane, lanes)?);
+        if self.target.contains("apple") && ty.align() < i64::from(vector.align()) {
+            let why = "clang for Apple's x86-64 aligns it to less than its size without `-mavx` (32 bytes) or `-mavx512f` (64), which is not supported";
+            return Err(unsupported(ty, why));
+        }
+        Ok(vector)
     }
 
     /// Returns whether `typedef` is a vector of `<arm_neon.h>`, which gcc has too.
