@@ -106,7 +106,10 @@ impl fmt::Display for Reason {
             Self::Inline => f.write_str("an inline function has no symbol of its own"),
             // clang does not say that the text lacks a type, as in `f(size_t)`.
             Self::Invalid(message) if message.starts_with("a parameter list without types") => {
-                write!(f, "clang says: {message}: its names are no known types")
+                write!(
+                    f,
+                    "clang says: {message}: a name in its parentheses is not a known type"
+                )
             }
             Self::Invalid(message) => write!(f, "clang says: {message}"),
             Self::Incomplete(ty) => write!(f, "{ty} is incomplete here"),
