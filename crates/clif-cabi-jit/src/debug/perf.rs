@@ -34,7 +34,7 @@ const MONOTONIC: i32 = 1;
 const BOOTTIME: i32 = 7;
 
 /// Longest time to wait for a lock. Engines hold it for some writes.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Dumps that this process has mapped.
 static MAPPED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());

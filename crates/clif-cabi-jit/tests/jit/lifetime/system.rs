@@ -146,11 +146,11 @@ fn memory_that_cannot_be_unmapped_stays_reserved() {
                 // SAFETY: a page of the filler.
                 unsafe { region::protect(at, page, region::Protection::READ) }.is_ok()
             };
-            let is_full = !(0..1 << 17).all(is_split);
-            let dropped = engines.remove(5);
-            drop(dropped);
+            if (0..1 << 17).all(is_split) {
+                println!("not run: this kernel allows more than 262,144 mappings");
+            }
+            drop(engines.remove(5));
             drop(filler);
-            println!("at the limit: {is_full}");
         },
     );
 }
