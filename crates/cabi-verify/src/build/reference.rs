@@ -30,6 +30,10 @@ mod tests;
 /// Default limit for one file. A compiler that needs longer for a few thousand lines hangs.
 pub const TIME_LIMIT: Duration = Duration::from_secs(300);
 
+/// Flags for sections of each function and object: a linker leaves out those that a header defines
+/// and no case needs.
+const SECTIONS: [&str; 2] = ["-ffunction-sections", "-fdata-sections"];
+
 /// A compiler that is there and works.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -297,13 +301,30 @@ impl Reference {
             let fixed = ["-std=gnu2x", "-fPIC", "-shared", link, "-o"];
             let files = [&object, &file].map(|path| path.to_string_lossy());
             let files = files.each_ref().map(|file| &**file);
-            // Functions that a header defines may need the C library's mathematics.
-            self.link(&[&fixed, &files[..], flags, &["-lm"]].concat())?;
+            self.link(&[&fixed, &files[..], flags].concat())?;
         }
         Ok(Built {
             object,
             _folder: Arc::new(folder),
         })
+    }
+
+    /// Compiles `source` as [`Reference::build`] does. The linker of a shared object leaves out
+    /// hidden functions that no visible one needs.
+    ///
+    /// # Errors
+    /// As [`Reference::build`].
+    pub(crate) fn build_visible(
+        &self,
+        source: &str,
+        flags: &[&str],
+    ) -> Result<Built, ReferenceError> {
+        let hidden = ["-fvisibility=hidden", "-Wl,--gc-sections"];
+        let hidden = match self.for_programs {
+            true => Vec::new(),
+            false => [&SECTIONS[..], &hidden].concat(),
+        };
+        self.build(source, &[&hidden, flags].concat())
     }
 
     /// Compiles `source` as [`Reference::build`] does, if none of its code will run. Undefined

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{Reference, ReferenceError, first_error, write};
+use super::{Reference, ReferenceError, SECTIONS, first_error, write};
 use crate::process::{self, output};
 
 impl Reference {
@@ -24,11 +24,9 @@ impl Reference {
             ("-c", object)
         };
         let [output, source] = [output, source].map(Path::to_string_lossy);
-        // Sections of their own: a linker leaves out functions that a header defines. The source
-        // last: flags may say what it is written in.
-        let sections = ["-ffunction-sections", "-fdata-sections"];
+        // The source last: flags may say what it is written in.
         let fixed = ["-std=gnu2x", flag, "-o", &output];
-        self.run(&[&sections, &fixed[..], flags, &[&*source]].concat())?;
+        self.run(&[&SECTIONS, &fixed[..], flags, &[&*source]].concat())?;
         if is_foreign {
             self.assemble_as_elf(&assembly, object)?;
         }

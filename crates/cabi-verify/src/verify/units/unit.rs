@@ -118,7 +118,7 @@ impl<'a> Unit<'a> {
         let build = |chosen: &[usize]| {
             let text = self.text(chosen);
             let flags = [&["-fno-lto"], &self.flags[..]].concat();
-            self.compiler.reference.build(&text, &flags)
+            self.compiler.reference.build_visible(&text, &flags)
         };
         let blame = |error: &ReferenceError, chosen: &[usize]| {
             rejected_files(error, chosen, |at| self.file(at))
@@ -178,7 +178,7 @@ impl<'a> Unit<'a> {
     /// Returns the translation unit of the cases with these indices.
     fn text(&self, chosen: &[usize]) -> String {
         let mut text = format!(
-            "{TRUNCATION}{FRAME}{}\n{VISIBLE}",
+            "{TRUNCATION}{FRAME}\n#pragma GCC visibility pop\n{}\n{VISIBLE}",
             self.declarations.unwrap_or_default()
         );
         for &at in chosen {
