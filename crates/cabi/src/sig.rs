@@ -276,7 +276,7 @@ impl FnSig {
             role,
             variadic: self.variadic,
             model: target.data_model(),
-            names: (convention.name, target.name()),
+            convention: convention.name,
             tracer,
         }
     }

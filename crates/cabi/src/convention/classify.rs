@@ -1,7 +1,6 @@
 //! Input of a classifier: a value's role, and the properties of the signature that matter for it.
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 use super::features::{FloatLevel, VectorLevel};
 use super::group::{Group, Role};
@@ -29,8 +28,8 @@ pub struct Classify<'a, 't> {
     pub variadic: bool,
     /// The target's data model.
     pub model: &'a DataModel,
-    /// Names of the convention and the target, for refusals.
-    pub(crate) names: (&'static str, &'a str),
+    /// The convention's name, for refusals.
+    pub(crate) convention: &'static str,
     /// Log of the steps.
     pub(crate) tracer: Tracer<'t>,
 }
@@ -72,20 +71,13 @@ impl Classify<'_, '_> {
         }
     }
 
-    /// Returns the convention and the target in words.
-    #[cold]
-    fn target(&self) -> String {
-        let (convention, target) = self.names;
-        format!("{convention} on {target}")
-    }
-
     /// Refuses a value that no rule of the convention is known for.
     #[cold]
     pub(crate) fn refuse<T>(&self, ty: &Type, why: &'static str) -> Result<T, Error> {
         Err(Error::Unsupported {
             ty: ty.to_string(),
             why,
-            target: self.target(),
+            target: self.convention.into(),
         })
     }
 
@@ -95,7 +87,7 @@ impl Classify<'_, '_> {
         Err(Error::NoKnownRule {
             ty: ty.to_string(),
             why,
-            target: self.target(),
+            target: self.convention.into(),
         })
     }
 }
