@@ -35,25 +35,23 @@
 
 pub(crate) mod assign;
 mod classify;
-mod features;
 mod frame;
 mod group;
 mod place;
-mod registers;
+pub(crate) mod registers;
 mod rules;
-pub(crate) mod state;
 mod tables;
 pub(crate) mod trace;
 
 pub use self::classify::{Classifier, Classify};
-pub use self::features::{Features, FloatLevel, VectorLevel};
 pub use self::frame::{CalleePops, Frame, FrameKind, VaField, VaListType};
 pub use self::group::{
     ArgFlags, Extension, Group, GroupKind, Part, PartType, PartTypes, Parts, Role,
 };
 pub use self::place::{Loc, Place, PlacedPart, PlacedParts};
-pub use self::registers::{Bank, Reg, RegCounts, Register};
+pub use self::registers::{
+    Bank, Features, FloatLevel, Reg, RegCounts, Register, State, VectorLevel,
+};
 pub use self::rules::{CustomFn, GuardInput, Rule, WantedKind};
-pub use self::state::State;
 pub use self::tables::{Convention, GroupAdjustment, Lists, Rules, VaArgCheck};
 pub use self::trace::Step;

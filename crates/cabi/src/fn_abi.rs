@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 pub use self::values::{ArgAbi, RetAbi, Returns};
 use crate::convention::assign::{Assigner, MAX_NESTING, no_place};
-use crate::convention::state::MAX_AREA;
+use crate::convention::registers::MAX_AREA;
 use crate::convention::trace::Tracer;
 use crate::convention::{
     ArgFlags, CalleePops, Classify, Convention, Group, Lists, Loc, Place, Reg, RegCounts, Role,

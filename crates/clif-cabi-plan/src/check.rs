@@ -6,8 +6,7 @@ use cabi::Reg;
 
 use crate::error::{PlanError, REPORT};
 use crate::machine::{ClifConvention, Machine, Registers, Sret};
-use crate::places::ClifPlace;
-use crate::signature::Signature;
+use crate::signature::{ClifPlace, Signature};
 use crate::slot::Slot;
 
 /// Compares Cranelift's places of the parameters and results of `signature` with those of `slots`

@@ -30,7 +30,6 @@ mod error;
 mod from_parts;
 mod machine;
 mod parts;
-mod places;
 mod plan;
 mod signature;
 mod slot;
@@ -43,13 +42,15 @@ pub use machine::{
     UnwindRow, VaCounter,
 };
 pub use parts::{ClifPart, ClifParts, leaf_type, value_type};
-pub use places::{ClifPlace, MAX_STACK_BYTES, Places};
 pub use plan::{
-    ArgTable, CallPlan, EntryPlan, IncomingArea, IndirectCall, PassMode, SignaturePlan, VaArgPlan,
-    VaCount, VaPart, VaPlace, VaRegisters, VaStart,
+    ArgTable, CallPlan, EntryPlan, IncomingArea, IndirectCall, SignaturePlan, VaArgPlan, VaCount,
+    VaPart, VaPlace, VaRegisters, VaStart,
 };
-pub use signature::{CallConv, ClifParam, Extension, Params, Purpose, Signature, ValueType};
-pub use slot::{Slot, What};
+pub use signature::{
+    CallConv, ClifParam, ClifPlace, Extension, MAX_STACK_BYTES, Params, Places, Purpose, Signature,
+    ValueType,
+};
+pub use slot::{PassMode, Slot, What};
 
 pub use cabi;
 

@@ -1,11 +1,41 @@
 //! Slots: the rows of a plan's only table. A slot is a part of a value, its place in the ABI, and
-//! its CLIF parameter.
+//! its CLIF parameter. The parts of a value are passed in one of the modes.
 
 use smallvec::SmallVec;
 
 use crate::parts::ClifPart;
-use crate::places::ClifPlace;
-use crate::signature::{ClifParam, Purpose, ValueType};
+use crate::signature::{ClifParam, ClifPlace, Purpose, ValueType};
+
+/// The way a value is passed. Exhaustive on purpose, as the other enumerations of a plan: an
+/// emitter that lacks a new one must not compile.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PassMode {
+    /// Nothing of it is passed.
+    Ignore,
+    /// Part by part.
+    Parts,
+    /// Word by word, in the argument area of a call: as integers, floats, and two of them as one
+    /// vector.
+    Words,
+    /// In the argument area, where Cranelift copies all its whole words for a call.
+    Area,
+    /// In vector registers that CLIF cannot express: a stub loads them from an object for a call,
+    /// and stores them to one at an entry.
+    Stub {
+        /// At an entry: bytes from where [`EntryPlan::saved`](crate::EntryPlan::saved) points to
+        /// the object, a multiple of 64, which the address is aligned to as well.
+        offset: u32,
+    },
+    /// A vector of bools, lane by lane, each an integer of 0 or 1.
+    Lanes(u16),
+    /// By the address of a copy that is the callee's to write to, or of where a result goes.
+    Indirect {
+        /// Bytes of the object.
+        size: u64,
+        /// Its alignment, in bytes.
+        align: u32,
+    },
+}
 
 /// Contents of a slot.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -18,8 +18,7 @@ use smallvec::SmallVec;
 
 use crate::machine::{Machine, PerClass, RegClass, Registers, Sret};
 use crate::parts::WORD;
-use crate::places::{ClifPlace, MAX_STACK_BYTES};
-use crate::signature::{Params, Purpose, ValueType};
+use crate::signature::{ClifPlace, MAX_STACK_BYTES, Params, Purpose, ValueType};
 use crate::slot::{Slot, Slots, What};
 
 /// Padding arguments fill a gap between stack arguments word by word, each at 8 bytes of code and

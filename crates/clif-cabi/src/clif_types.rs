@@ -1,11 +1,13 @@
 //! Conversions between the plan's types, calling conventions, extensions and signatures and this
-//! Cranelift release's.
+//! Cranelift release's; and imports of signatures and functions into the function that is compiled.
 
 use crate::cranelift::codegen::binemit::Reloc;
 use crate::cranelift::codegen::ir::{
-    AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, types,
+    AbiParam, ArgumentExtension, ArgumentPurpose, ExtFuncData, ExternalName, FuncRef, Function,
+    SigRef, Signature, Type, UserExternalName, types,
 };
 use crate::cranelift::codegen::isa::CallConv;
+use crate::cranelift::module::FuncId;
 use clif_cabi_plan as plan;
 
 macro_rules! by_name {
@@ -223,4 +225,54 @@ pub fn c_type(ty: Type) -> Option<cabi::Type> {
 pub(crate) fn clif_reloc(kind: plan::RelocKind) -> Reloc {
     use plan::RelocKind as Kind;
     by_name!(kind, Kind -> Reloc: Abs8 X86CallPLTRel4 Arm64Call RiscvCallPlt S390xPLTRel32Dbl)
+}
+
+/// Number of the last imports that are searched: a recent one is used again, so that the calls of
+/// one callee share it. Nothing is remembered beside the function. One more import costs as much as
+/// a search of some twenty of another length.
+const LOOKED_AT: usize = 16;
+
+/// Imports `signature` in `func`.
+pub(crate) fn import_planned(func: &mut Function, signature: &plan::Signature) -> SigRef {
+    let mut last = func.dfg.signatures.iter().rev().take(LOOKED_AT);
+    match last.find(|(_, import)| is_planned(import, signature)) {
+        Some((sig_ref, _)) => sig_ref,
+        None => func.import_signature(clif_signature(signature)),
+    }
+}
+
+/// Imports the function `name` in `func`, called with `signature`.
+pub(crate) fn import_function(
+    func: &mut Function,
+    name: &UserExternalName,
+    signature: SigRef,
+    colocated: bool,
+) -> FuncRef {
+    let names = func.params.user_named_funcs();
+    let is_it = |import: &ExtFuncData| {
+        import.signature == signature
+            && import.colocated == colocated
+            && !import.patchable
+            && matches!(import.name, ExternalName::User(own) if names.get(own) == Some(name))
+    };
+    let mut last = func.dfg.ext_funcs.iter().rev().take(LOOKED_AT);
+    if let Some(func_ref) = last.find(|(_, import)| is_it(import)).map(|(at, _)| at) {
+        return func_ref;
+    }
+    let name = ExternalName::user(func.declare_imported_user_function(name.clone()));
+    func.import_function(ExtFuncData {
+        name,
+        signature,
+        colocated,
+        patchable: false,
+    })
+}
+
+/// Returns the id that `own` has in the module, if it was imported by one.
+pub(crate) fn function_id(func: &Function, own: FuncRef) -> Option<FuncId> {
+    let ExternalName::User(name) = func.dfg.ext_funcs.get(own)?.name else {
+        return None;
+    };
+    let name = func.params.user_named_funcs().get(name)?;
+    (name.namespace == 0).then(|| FuncId::from_u32(name.index))
 }

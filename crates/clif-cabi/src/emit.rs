@@ -1,8 +1,6 @@
 //! Emits calls, entries and returns: what the plans say, as CLIF.
 
-mod arguments;
 mod call;
-mod call_kind;
 mod callable;
 pub(crate) mod check;
 mod convert;

@@ -21,7 +21,6 @@ mod clif_types;
 mod cranelift;
 mod emit;
 mod error;
-mod import;
 mod lowering;
 mod stubs;
 mod sysv;

@@ -18,9 +18,8 @@ use cabi::Target;
 use clif_cabi_plan::Machine;
 use smallvec::SmallVec;
 
-use crate::clif_types::clif_reloc;
+use crate::clif_types::{clif_reloc, import_function, import_planned};
 use crate::error::LowerError;
-use crate::import;
 
 pub use clif_cabi_plan::{MoveWidth, RegisterMove, Stub, StubCode, StubStep};
 
@@ -134,7 +133,7 @@ impl<M: Module + ?Sized> Stubs for M {
         let isa = self.isa();
         let is_near = is_own || isa.flags().is_pic() && Machine::calls_imports_near(isa.triple());
         let name = ir::UserExternalName::new(0, id.as_u32());
-        Ok(import::function(func, &name, signature, is_near))
+        Ok(import_function(func, &name, signature, is_near))
     }
 
     fn linkage(&self, id: FuncId) -> Option<Linkage> {
@@ -151,7 +150,7 @@ pub(crate) fn import_stub(
     signature: &clif_cabi_plan::Signature,
     func: &mut ir::Function,
 ) -> Result<(FuncRef, SigRef), LowerError> {
-    let signature = import::planned_signature(func, signature);
+    let signature = import_planned(func, signature);
     let stub = stubs.stub(stub, signature, func)?;
     check_import(func, stub, signature)?;
     Ok((stub, signature))

@@ -7,12 +7,11 @@ mod whole;
 
 use self::no_place::NoPlace;
 use self::whole::{StackSlot, pointer_group};
-use super::features::Features;
 use super::frame::Frame;
 use super::group::{ArgFlags, Group, GroupKind, Part, PartType, Role};
 use super::place::{Loc, Place, PlacedPart, PlacedParts};
+use super::registers::{Features, State};
 use super::rules::{CustomFn, GuardInput, Rule};
-use super::state::State;
 use super::trace::{Step, Tracer};
 
 /// Depth to which lists may delegate and guards may nest. A convention may refer to itself.

@@ -2,8 +2,8 @@
 
 use alloc::string::ToString;
 
-use super::features::{FloatLevel, VectorLevel};
 use super::group::{Group, Role};
+use super::registers::{FloatLevel, VectorLevel};
 use super::trace::{Step, Tracer};
 use crate::policy::Policy;
 use crate::types::Type;

@@ -1,5 +1,6 @@
 //! Machine registers that values are passed in, as data: each machine has a file of constants such
-//! as [`x86_64::RDI`](crate::x86_64::RDI).
+//! as [`x86_64::RDI`](crate::x86_64::RDI). The [`State`] of a signature has those that it has used
+//! up, and its [`Features`] those that it assumes.
 
 use core::fmt;
 
@@ -157,4 +158,161 @@ fn n_set(mut left: u32) -> u8 {
         n += 1;
     }
     n
+}
+
+/// Registers and bytes used up so far. `Copy`: trying a group and going back is an assignment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct State {
+    /// Registers in use.
+    used: RegSet,
+    /// Bytes of the argument area in use.
+    stack: u64,
+    /// Greatest alignment of a value in the area, in bytes.
+    align: u32,
+}
+
+/// The most a signature's arguments may take of the stack, in bytes.
+pub(crate) const MAX_AREA: u64 = 1 << 31;
+
+impl State {
+    /// Returns a state in which only `shadow_space` bytes are used, of an area aligned to `align`
+    /// bytes.
+    pub(crate) fn new(shadow_space: u32, align: u32) -> Self {
+        Self {
+            used: RegSet::default(),
+            stack: u64::from(shadow_space),
+            align,
+        }
+    }
+
+    /// Returns the state that a result is placed in: all registers as they are, and an area of its
+    /// own, which lies after the arguments.
+    pub(crate) fn for_result(self) -> Self {
+        Self {
+            stack: 0,
+            align: 1,
+            ..self
+        }
+    }
+
+    /// Returns whether `reg` is free.
+    #[must_use]
+    #[inline]
+    pub fn is_free(&self, reg: Reg) -> bool {
+        !self.used.contains(reg)
+    }
+
+    /// Uses `reg` up.
+    #[inline]
+    pub fn take(&mut self, reg: Reg) {
+        self.used.insert(reg);
+    }
+
+    /// Takes the next `bytes` bytes of the area at a multiple of `align`, rounded up to a multiple
+    /// of `size`; returns their offset. A `size` or `align` of 0 counts as 1. `None` if the area
+    /// grows out of bounds, or if `align` is no power of two.
+    pub fn take_stack(&mut self, bytes: u64, size: u32, align: u32) -> Option<u64> {
+        let align = align.max(1);
+        if !align.is_power_of_two() {
+            return None;
+        }
+        let offset = self.stack.checked_next_multiple_of(u64::from(align))?;
+        let bytes = bytes.checked_next_multiple_of(u64::from(size.max(1)))?;
+        self.stack = offset.checked_add(bytes).filter(|end| *end <= MAX_AREA)?;
+        self.align = self.align.max(align);
+        Some(offset)
+    }
+
+    /// Takes every register, so that rules find a place on the stack alone.
+    pub(crate) fn take_all(&mut self) {
+        self.used = RegSet::ALL;
+    }
+
+    /// Adds to this state the registers and bytes that a function took without placing a value,
+    /// from `before` to `after`.
+    pub(crate) fn add(&mut self, before: &Self, after: &Self) {
+        self.used.insert_all(&after.used);
+        // At most twice `MAX_AREA`; what is placed next is refused then.
+        self.stack += after.stack.saturating_sub(before.stack);
+        self.align = self.align.max(after.align);
+    }
+
+    /// Returns how many registers of each bank are used.
+    #[must_use]
+    pub fn used(&self) -> RegCounts {
+        self.used.counts()
+    }
+
+    /// Returns the bytes and the alignment of the argument area so far.
+    pub(crate) fn area(&self) -> (u64, u32) {
+        (self.stack, self.align)
+    }
+}
+
+/// The widest vectors that are passed in one register: a property of the signature, never of the
+/// host.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub enum VectorLevel {
+    /// 16 bytes: SSE2, x86-64's baseline.
+    #[default]
+    Baseline,
+    /// 32 bytes.
+    Avx,
+    /// 64 bytes.
+    Avx512,
+}
+
+impl VectorLevel {
+    /// Returns the bytes of the widest vector register.
+    #[must_use]
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Self::Baseline => 16,
+            Self::Avx => 32,
+            Self::Avx512 => 64,
+        }
+    }
+}
+
+/// The floating-point numbers that are passed in registers of their own: what targets call the
+/// float ABI.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub enum FloatLevel {
+    /// None: a soft-float ABI.
+    Soft,
+    /// `float`.
+    Single,
+    /// `float` and `double`.
+    #[default]
+    Double,
+}
+
+/// Assumptions of a signature about the machine, by which [`Rules::choose`](super::Rules::choose)
+/// chooses.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub struct Features {
+    /// The widest vectors that are passed in one register.
+    pub vectors: VectorLevel,
+    /// The floating-point numbers that are passed in registers of their own.
+    pub floats: FloatLevel,
+}
+
+impl From<VectorLevel> for Features {
+    fn from(vectors: VectorLevel) -> Self {
+        Self {
+            vectors,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<FloatLevel> for Features {
+    fn from(floats: FloatLevel) -> Self {
+        Self {
+            floats,
+            ..Self::default()
+        }
+    }
 }

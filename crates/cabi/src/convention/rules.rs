@@ -3,11 +3,9 @@
 
 mod display;
 
-use super::features::Features;
 use super::group::{ArgFlags, Group, GroupKind, PartType, PartTypes, Role};
 use super::place::Place;
-use super::registers::Reg;
-use super::state::State;
+use super::registers::{Features, Reg, State};
 
 /// The kinds of group that a guard lets pass.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,13 +1,11 @@
 //! A convention as data: its rules and its frame.
 
 use super::classify::{Classifier, Classify};
-use super::features::Features;
 use super::frame::Frame;
 use super::group::Group;
 use super::place::Place;
-use super::registers::RegCounts;
+use super::registers::{Features, RegCounts, State};
 use super::rules::Rule;
-use super::state::State;
 use crate::types::Type;
 
 /// Changes the group of a value, depending on the values before it, or refuses it with a reason.

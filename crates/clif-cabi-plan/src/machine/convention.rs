@@ -12,8 +12,7 @@ use smallvec::SmallVec;
 use super::registers::{RegClass, Registers};
 use super::va_list::VaListLayout;
 use crate::parts::{ClifPart, WORD, narrow};
-use crate::places::{ClifPlace, MAX_STACK_BYTES};
-use crate::signature::{CallConv, ValueType};
+use crate::signature::{CallConv, ClifPlace, MAX_STACK_BYTES, ValueType};
 
 /// Values of [`ClifConvention::instead`] without replacements. They are for machines on which C has
 /// other places for `f128` and vectors than Cranelift, or none.

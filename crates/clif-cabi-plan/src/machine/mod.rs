@@ -22,8 +22,7 @@ use cabi::{Convention, FnAbi, FnSig, Reg, Target, Triple, Type};
 
 use crate::error::PlanError;
 use crate::parts::WORD;
-use crate::places::{ClifPlace, Places};
-use crate::signature::{ClifParam, Signature, ValueType};
+use crate::signature::{ClifParam, ClifPlace, Places, Signature, ValueType};
 
 pub(crate) use convention::{ClifConvention, Sret};
 pub(crate) use description::NO_RESULT;

@@ -7,9 +7,8 @@ use super::processor::FRAME_POINTERS;
 use super::{ARCHITECTURES, Machine};
 use crate::check::check;
 use crate::parts::ClifPart;
-use crate::places::ClifPlace;
 use crate::plan::VaArgPlan;
-use crate::signature::{ClifParam, Signature, ValueType};
+use crate::signature::{ClifParam, ClifPlace, Signature, ValueType};
 use crate::slot::{Slot, Slots, What};
 use crate::solve::Solver;
 

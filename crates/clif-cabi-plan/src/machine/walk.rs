@@ -10,8 +10,7 @@ use super::convention::{ClifConvention, Sret};
 use super::registers::{PerClass, RegClass};
 use crate::error::PlanError;
 use crate::parts::WORD;
-use crate::places::{ClifPlace, Places};
-use crate::signature::{ClifParam, Extension, Purpose, Signature, ValueType};
+use crate::signature::{ClifParam, ClifPlace, Extension, Places, Purpose, Signature, ValueType};
 
 /// Returns the places of `sig`, if its convention is one of `conventions`.
 pub(super) fn places(

@@ -5,8 +5,7 @@ use smallvec::{Array, SmallVec};
 
 use crate::machine::{Machine, RegClass, RegisterMove};
 use crate::parts::{CHUNK, ClifPart, WORD, is_wide, n_chunks, narrow, part, slots, value_type};
-use crate::places::ClifPlace;
-use crate::signature::{Extension, ValueType};
+use crate::signature::{ClifPlace, Extension, ValueType};
 
 /// Most words of the argument area that are CLIF parameters, where there is another way: Cranelift
 /// copies the further records of a call, and a function with more words reads its argument area.

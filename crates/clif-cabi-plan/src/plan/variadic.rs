@@ -6,7 +6,7 @@ use cabi::{Bank, FnAbi, Reg};
 use super::value::registers;
 use crate::machine::{Home, Machine, RegClass, SaveArea, SavedClass, VaCounter};
 use crate::parts::{ClifPart, WORD, narrow};
-use crate::places::ClifPlace;
+use crate::signature::ClifPlace;
 use crate::slot::{Slot, What};
 
 /// Plan of `va_start`: the first state of a `va_list`. The function stores the parameters that are

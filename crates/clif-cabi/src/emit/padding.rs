@@ -11,8 +11,7 @@ use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{CallPlan, PassMode, Slot, ValueType};
 use smallvec::SmallVec;
 
-use super::arguments::ArgValues;
-use super::call::CallSite;
+use super::call::{ArgValues, CallSite};
 use super::check::type_of;
 use super::forms::Arg;
 use super::zero;

@@ -5,8 +5,7 @@ use crate::cranelift::codegen::ir::{ExtFuncData, Signature};
 use crate::cranelift::inst_builder::*;
 use clif_cabi_plan::{CallPlan, EntryPlan, PassMode, ResultPlan};
 
-use super::arguments::is_forwarded;
-use super::call::CallSite;
+use super::call::{CallSite, is_forwarded};
 use super::callable::{CallCode, Callable};
 use super::entry::Entry;
 use super::forms::{Arg, Callee, Ret};

@@ -5,10 +5,9 @@ use crate::cranelift::module::{FuncId, FuncOrDataId, Linkage, Module, ModuleErro
 use cabi::{FnSig, Target};
 
 use super::Lowering;
-use crate::clif_types::{clif_signature, is_planned};
+use crate::clif_types::{clif_signature, function_id, is_planned};
 use crate::emit::Callee;
 use crate::error::LowerError;
-use crate::import::function_id;
 use crate::stubs::{Stubs, check_defined, define_stub, define_trap, mark_failed, stub_id};
 
 /// A function of a module together with its C signature.

@@ -3,9 +3,7 @@
 //! The rules of classification are in [`psabi`], and the deviations of compilers in [`quirks`].
 
 mod class;
-mod classes;
 mod classify;
-mod parts;
 mod psabi;
 mod quirks;
 mod registers;
@@ -37,7 +35,7 @@ static VA_LIST: [VaField; 4] = [
 pub static X86_64_SYSV: Convention = Convention {
     name: "x86-64 System V",
     rules: Rules {
-        classify: parts::classify,
+        classify: classify::classify,
         args: &[
             IfFlag(ArgFlags::NEST, &AssignToReg(&[R10])),
             IfType(INTS, &AssignToReg(ARG_GPRS)),

@@ -6,8 +6,7 @@
 //! for compilers that differ.
 
 use super::class::Class::{self, ComplexX87, Integer, Memory, NoClass, Sse, SseUp, X87, X87Up};
-use super::class::{MAX_EIGHTBYTES, Stop};
-use super::classes::Classes;
+use super::class::{Classes, MAX_EIGHTBYTES, Stop};
 use crate::convention::{Classify, Role, Step};
 use crate::leaf::{Leaf, LeafKind};
 use crate::scalar::Scalar;

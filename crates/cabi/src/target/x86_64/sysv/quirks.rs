@@ -8,8 +8,7 @@ pub(super) mod clang;
 mod gcc;
 mod zig;
 
-use super::class::{Class, Stop};
-use super::classes::Classes;
+use super::class::{Class, Classes, Stop};
 use super::psabi;
 use crate::convention::{Classify, Group, Role};
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves, leaves};

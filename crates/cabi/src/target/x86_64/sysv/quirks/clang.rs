@@ -5,8 +5,7 @@ mod count;
 mod pairs;
 
 pub(in super::super) use self::count::{adjust, va_arg};
-use super::super::class::{Class, Stop};
-use super::super::classes::Classes;
+use super::super::class::{Class, Classes, Stop};
 use super::super::psabi;
 use super::super::registers::ARG_GPRS;
 use crate::convention::PartType::{F16, F32, F64, I8, I16, I64, V256, V512};

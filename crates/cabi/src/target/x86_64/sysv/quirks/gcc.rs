@@ -1,8 +1,7 @@
 //! Behaviour of gcc beyond the psABI: arrays by their first element, arrays of no elements, unnamed
 //! bit-fields, parts of vectors and complex numbers.
 
-use super::super::class::{Class, MAX_EIGHTBYTES, Stop};
-use super::super::classes::{Classes, eightbyte};
+use super::super::class::{Class, Classes, MAX_EIGHTBYTES, Stop, eightbyte};
 use super::super::psabi::merge;
 use crate::convention::{Classify, Group, GroupKind, RegCounts, Role};
 use crate::leaves::{Aggregate, Leaf, LeafFlags, LeafKind, Leaves, leaves, leaves_of_absent};

@@ -1,7 +1,6 @@
 //! Zig's own classifier of records, and its vectors of bools.
 
-use super::super::class::Stop;
-use super::super::classes::Classes;
+use super::super::class::{Classes, Stop};
 use crate::convention::{Classify, Role};
 use crate::leaves::{Leaf, LeafFlags, LeafKind, Leaves};
 use crate::policy::Policy;

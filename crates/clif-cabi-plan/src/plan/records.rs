@@ -13,11 +13,11 @@ use std::ops::Range;
 use cabi::{FnAbi, FnSig, Place};
 use smallvec::{Array, SmallVec};
 
+use super::value::{MAX_PARTS_BYTES, MAX_WORDS, stack_parts};
 use crate::machine::Machine;
 use crate::parts::{ClifPart, WORD};
-use crate::plan::table::PassMode;
-use crate::plan::value::{MAX_PARTS_BYTES, MAX_WORDS, stack_parts};
 use crate::signature::ValueType;
+use crate::slot::PassMode;
 
 /// A vector of two words.
 const PAIR: ValueType = ValueType::F64X2;
@@ -34,7 +34,7 @@ const MAX_WORDS_BYTES: u64 = 64;
 const WRITTEN_BY_FIELDS: u64 = 64;
 
 /// Facts about a call's records before and while they are placed.
-pub(in crate::plan) struct Records {
+pub(super) struct Records {
     /// `true` if some record has words in vectors. Then all have: their words would need padding
     /// arguments in the integer registers as well.
     has_vectors: bool,
@@ -45,7 +45,7 @@ pub(in crate::plan) struct Records {
 }
 
 impl Records {
-    pub(in crate::plan) fn of(machine: Machine, sig: &FnSig, abi: &FnAbi) -> Self {
+    pub(super) fn of(machine: Machine, sig: &FnSig, abi: &FnAbi) -> Self {
         let args = sig.params().iter().zip(&abi.args);
         let on_stack = args.filter_map(|(param, arg)| match arg.place {
             Place::Stack { size, .. }
