@@ -147,7 +147,8 @@ impl FnAbi {
             });
         }
         let mut cx = sig.classify((target, convention), role, Tracer::OFF);
-        (convention.rules.classify)(ty, &mut cx)
+        let group = (convention.rules.classify)(ty, &mut cx);
+        group.map_err(|error| error.on(target.name()))
     }
 
     /// Returns whether a result of `sig`'s type has a place of its own, in registers or after the
@@ -253,7 +254,7 @@ impl Placer<'_, '_> {
                 let result = self.assigner.place(rules, group, role, place);
                 result.map_err(|why| self.unsupported(ty, why))
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error.on(self.target.name()).into()),
         }
     }
 

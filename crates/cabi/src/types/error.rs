@@ -2,6 +2,7 @@
 //! of.
 
 use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -132,6 +133,17 @@ impl Error {
             ty: ty.to_string(),
             why,
         }
+    }
+
+    /// Adds the target to the refusal of a classifier, which knows its convention alone.
+    #[cold]
+    pub(crate) fn on(mut self, target: &str) -> Self {
+        if let Self::NoKnownRule { target: own, .. } | Self::Unsupported { target: own, .. } =
+            &mut self
+        {
+            *own = format!("{own} on {target}");
+        }
+        self
     }
 
     pub(crate) fn too_large(ty: &Type) -> Self {
