@@ -196,6 +196,7 @@ impl Unit<'_> {
                         is_fatal: severity >= CXDiagnostic_Fatal,
                         message: text(clang_getDiagnosticSpelling(raw)),
                         place: SourcePlace::new(location),
+                        column: column(location),
                         rest: if is_error || option == NO_DECLARATION {
                             after(self.raw, location).1
                         } else {
@@ -233,6 +234,8 @@ pub(crate) struct Diagnostic {
     /// The warning's option, as `-Wunknown-attributes`.
     pub(crate) option: String,
     pub(crate) place: SourcePlace,
+    /// Bytes from the start of the line, counted from 1.
+    pub(crate) column: u32,
     /// Source after an error, or after a declaration that declares nothing, up to the next
     /// semicolon or brace.
     pub(crate) rest: String,
@@ -243,7 +246,7 @@ impl From<&Diagnostic> for SourceError {
         let location = diagnostic.place.clone().location();
         Self {
             location: Some(location).filter(|location| !location.file.is_empty()),
-            column: diagnostic.place.column,
+            column: diagnostic.column,
             message: diagnostic.message.clone(),
         }
     }
@@ -254,8 +257,6 @@ impl From<&Diagnostic> for SourceError {
 pub(crate) struct SourcePlace {
     pub(crate) file: String,
     pub(crate) line: u32,
-    /// Bytes from the start of the line, counted from 1.
-    pub(crate) column: u32,
     /// Bytes from the start of the file.
     pub(crate) offset: u32,
 }
@@ -270,23 +271,20 @@ impl SourcePlace {
     /// # Safety
     /// `location` belongs to a live unit.
     unsafe fn new(location: CXSourceLocation) -> Self {
-        let (mut file, mut line, mut column, mut offset) = (ptr::null_mut(), 0, 0, 0);
-        // SAFETY: the location is live (above), the results are written to our variables; a null
-        // file gives an empty name.
+        let (mut file, mut line, mut offset) = (ptr::null_mut(), 0, 0);
+        // SAFETY: the location is live (above), the results are written to our variables; the null
+        // pointer for the column is allowed, and a null file gives an empty name.
         let file = unsafe {
-            clang_getExpansionLocation(location, &mut file, &mut line, &mut column, &mut offset);
+            // libclang counts a column from the start of its line, each time.
+            let column = ptr::null_mut();
+            clang_getExpansionLocation(location, &mut file, &mut line, column, &mut offset);
             if file.is_null() {
                 String::new()
             } else {
                 text(clang_getFileName(file))
             }
         };
-        Self {
-            file,
-            line,
-            column,
-            offset,
-        }
+        Self { file, line, offset }
     }
 }
 
@@ -349,6 +347,17 @@ unsafe fn expansion(location: CXSourceLocation) -> (CXFile, u32) {
     // pointers for line and column are allowed.
     unsafe { clang_getExpansionLocation(location, &mut file, line, column, &mut offset) };
     (file, offset)
+}
+
+/// Returns the column of `location`, as [`Diagnostic::column`] counts it.
+///
+/// # Safety
+/// `location` belongs to a live unit.
+unsafe fn column(location: CXSourceLocation) -> u32 {
+    let (file, line, mut column, offset) = (ptr::null_mut(), ptr::null_mut(), 0, ptr::null_mut());
+    // SAFETY: as in `expansion`.
+    unsafe { clang_getExpansionLocation(location, file, line, &mut column, offset) };
+    column
 }
 
 /// Copies a string of libclang's and disposes of it.
