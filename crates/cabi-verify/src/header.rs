@@ -69,6 +69,8 @@ impl OmittedDeclaration {
 
 /// Kind of reason: the convention of the target has no place for it, by no profile.
 pub const NO_PLACE: &str = "no place";
+/// Kind of reason: it has too many bytes or arguments to be compared.
+pub(crate) const TOO_LARGE: &str = "too large";
 
 /// Kind of reason: a convention beside `ms_abi` that is not the target's own, as `sysv_abi` on
 /// Windows. It may hide a difference.
@@ -353,5 +355,5 @@ fn no_room<'t>(
         Some(size) => format!("{size} bytes, a value of a case may have {MAX_RECORD}"),
         None => return Ok(()),
     };
-    Err(("too large", why))
+    Err((TOO_LARGE, why))
 }

@@ -99,6 +99,10 @@ impl std::fmt::Display for Answer {
     }
 }
 
+/// Most bytes of an object that an [`Answer::Bits`] has. Larger ones are not compared, as the
+/// compiler would write each into its object file.
+const MAX_OBJECT: u64 = 1 << 24;
+
 /// A type of a block: the declaration of a variable that has it.
 struct Question {
     declaration: String,
@@ -382,8 +386,10 @@ impl Member {
             image.reverse();
         }
         let at = usize::try_from(self.offset_bits / 8).ok()?;
-        let mut bytes = vec![0; usize::try_from(size).ok()?];
-        bytes.get_mut(at..at + image.len())?.copy_from_slice(&image);
+        let mut bytes = zeros(size);
+        if !bytes.is_empty() {
+            bytes.get_mut(at..at + image.len())?.copy_from_slice(&image);
+        }
         Some(bytes)
     }
 
@@ -398,10 +404,16 @@ impl Member {
     }
 }
 
+/// Returns `size` bytes of zeros, and none for an object that is too large.
+fn zeros(size: u64) -> Vec<u8> {
+    let size = Some(size).filter(|size| *size <= MAX_OBJECT);
+    vec![0; size.and_then(|size| size.try_into().ok()).unwrap_or(0)]
+}
+
 /// Returns `size` bytes in which only the `width` bits from `offset_bits` are set. If
 /// `highest_first`, the first bit of a byte is its highest.
 fn ones(size: u64, offset_bits: u64, width: u16, highest_first: bool) -> Vec<u8> {
-    let mut bytes = vec![0_u8; usize::try_from(size).unwrap_or(0)];
+    let mut bytes = zeros(size);
     for bit in offset_bits..offset_bits + u64::from(width) {
         if let Some(byte) = usize::try_from(bit / 8)
             .ok()

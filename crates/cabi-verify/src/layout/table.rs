@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cabi::Type;
 use cabi_header::{Header, NamedType};
 
-use super::{About, Answer, Fact, Question, questions};
+use super::{About, Answer, Fact, MAX_OBJECT, Question, questions};
 use crate::build::bisect::{build_without_refused, rejected_files};
 use crate::build::object_data::read_table;
 use crate::build::{Built, Reference, ReferenceError, Rejection, first_error, makes_errors};
@@ -82,7 +82,11 @@ pub fn ask_data(
         let probes = question.probes(About::Values).into_iter().enumerate();
         replies.extend(probes.map(|(n, probe)| {
             let answer = answers.and_then(|answers| answers.get(n));
-            (probe.fact, answer.cloned().map_or_else(missing, Reply::Is))
+            let reply = match is_too_large(&probe.fact) {
+                true => Reply::TooLarge(too_large(question)),
+                false => answer.cloned().map_or_else(missing, Reply::Is),
+            };
+            (probe.fact, reply)
         }));
     }
     Ok(replies)
@@ -165,6 +169,18 @@ pub enum Reply {
     NoMember(String),
     /// It refuses the type: its message.
     Refuses(String),
+    /// It was not asked, because the answer is the bytes of a large object.
+    TooLarge(String),
+}
+
+/// Checks whether the answer is the bytes of an object that is too large.
+fn is_too_large(fact: &Fact) -> bool {
+    matches!(&fact.ours, Answer::Bits(bytes) if bytes.is_empty())
+}
+
+fn too_large(question: &Question) -> String {
+    let size = question.ty.size();
+    format!("{size} bytes, an object whose bytes are compared may have {MAX_OBJECT}")
 }
 
 /// Returns the lines that undefine macros with names of members, as a header may have (`#define
@@ -207,6 +223,7 @@ impl Table {
         );
         for probe in probes {
             match &probe.fact.ours {
+                Answer::Bits(_) if is_too_large(&probe.fact) => {}
                 Answer::Bits(bytes) => {
                     let name = format!("cabi_bits_{}{}", self.own, self.objects.len());
                     // In a union, so that no byte is read that is not there, whatever its size is
@@ -252,6 +269,7 @@ impl Table {
         let (mut numbers, mut bytes) = (numbers.into_iter(), bytes.into_iter());
         let answer = |fact: &Fact| match fact.ours {
             Answer::Bytes(_) => numbers.next().map(Answer::Bytes),
+            Answer::Bits(_) if is_too_large(fact) => Some(fact.ours.clone()),
             Answer::Bits(_) => bytes.next().map(Answer::Bits),
             Answer::Signed(_) => numbers.next().map(|n| Answer::Signed(n != 0)),
         };

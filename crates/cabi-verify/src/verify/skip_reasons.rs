@@ -2,7 +2,7 @@
 
 use crate::build::{ReferenceError, first_error};
 use crate::case::Case;
-use crate::header::NO_PLACE;
+use crate::header::{NO_PLACE, TOO_LARGE};
 use crate::layout::Reply;
 
 /// Kind of reason: the code generator does not lower it yet, and says so.
@@ -32,7 +32,7 @@ const MAY_BE_SKIPPED: [&str; 14] = [
     "own target",
     "overloaded",
     "spelling",
-    "too large",
+    TOO_LARGE,
     NO_PLACE,
     NOT_LOWERED,
     REFERENCE_LACKS,
@@ -51,6 +51,7 @@ pub fn not_compared(reply: &Reply) -> Option<(&'static str, &str)> {
         Reply::NoMember(why) => Some((OTHER_MEMBERS, why)),
         Reply::Refuses(why) if undeclared(why).is_some() => Some((REFERENCE_LACKS, why)),
         Reply::Refuses(why) => Some((REFUSED, why)),
+        Reply::TooLarge(why) => Some((TOO_LARGE, why)),
     }
 }
 
