@@ -20,6 +20,7 @@ use crate::suite::{Result, Suite};
 
 mod flags;
 mod own;
+mod x18;
 
 /// Number of settings of each signature.
 const EVERY: usize = SETTINGS.len();
@@ -84,6 +85,9 @@ fn of_corpus(
         let signatures = of_level(&its, VectorLevel::Baseline);
         dropped_rules((target, probe), (name, convention), &signatures, suite)?;
         mistakes((target, probe), &subjects, suite)?;
+    }
+    if suite.wants("x18") {
+        x18::run(target, &subjects, suite)?;
     }
     own::run((target, probe), &subjects, suite)?;
     flags::run((target, probe), &subjects, suite)

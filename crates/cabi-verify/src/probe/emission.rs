@@ -155,6 +155,15 @@ impl Emission<'_> {
         Err(Fault::Untried(why.to_owned()))
     }
 
+    /// Returns an object file with both sides of each signature, as far as they are lowered.
+    ///
+    /// # Errors
+    /// The reason why Cranelift makes none.
+    pub fn object_file(&self, sigs: &[FnSig]) -> Result<Vec<u8>, String> {
+        let (object, _) = self.object(sigs, &self.all_values(sigs))?;
+        Ok(object)
+    }
+
     /// Compiles an object file with both sides of each signature, as far as they are lowered.
     fn object(&self, sigs: &[FnSig], all: &[Values]) -> Result<(Vec<u8>, Vec<MadeSides>), String> {
         let mut object = CraneliftObject::new(self.vectors, self.target, self.settings)?;
