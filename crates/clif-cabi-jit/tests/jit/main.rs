@@ -23,9 +23,9 @@ mod interface;
 mod lifetime;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preserve_all;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod static_chain;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod unwind;
 mod uses;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]

@@ -6,53 +6,31 @@ use std::sync::OnceLock;
 
 use crate::common::*;
 
-/// Functions that read the register of the chain. One adds al, which only x86-64 has, one its
-/// argument. The compiler that calls that one shows that the register is the chain's.
-const C: &str = r#"
-#ifdef __riscv
-__asm__(".pushsection .text\n"
-        ".globl read_chain_and_al, add_chain\n"
-        "add_chain: add a0, t2, a0\n ret\n"
-        "read_chain_and_al: addi a0, t2, 2\n ret\n"
-        ".popsection");
-#elif defined __s390x__
-__asm__(".pushsection .text\n"
-        ".globl read_chain_and_al, add_chain\n"
-        "add_chain: agr %r2, %r0\n br %r14\n"
-        "read_chain_and_al: lgr %r2, %r0\n aghi %r2, 2\n br %r14\n"
-        ".popsection");
-#elif defined __aarch64__
-__asm__(".pushsection .text\n"
-        ".globl read_chain_and_al, add_chain\n"
-        "add_chain: add x0, x18, x0\n ret\n"
-        "read_chain_and_al: add x0, x18, #2\n ret\n"
-        ".popsection");
-#else
-__asm__(".pushsection .text\n"
-        ".globl read_chain_and_al, add_chain\n"
-        "add_chain: leaq (%r10, %rdi), %rax\n ret\n"
-        "read_chain_and_al: movzbl %al, %eax\n leaq (%r10, %rax), %rax\n ret\n"
-        ".popsection");
-#endif
-long add_chain(long);
-/* By its address: what binds names lazily spoils the register. */
-long called(long n) {
-  long (*volatile to)(long) = add_chain;
-  return __builtin_call_with_static_chain(to(n), (void *)500);
-}
-"#;
+#[cfg(unix)]
+const C: &str = include_str!("static_chain.c");
 
-fn library() -> &'static Library {
+#[cfg(unix)]
+fn library() -> Option<&'static Library> {
     static BUILT: OnceLock<Library> = OnceLock::new();
-    BUILT.get_or_init(|| crate::common::library(&cc(), &[], "static_chain", C))
+    Some(BUILT.get_or_init(|| crate::common::library(&cc(), &[], "static_chain", C)))
+}
+
+/// Returns the DLL, which has this C text too.
+#[cfg(windows)]
+fn library() -> Option<&'static Library> {
+    static OPENED: OnceLock<Option<Library>> = OnceLock::new();
+    OPENED.get_or_init(crate::windows::dll).as_ref()
 }
 
 /// Callers of a bound function know nothing of its chain. The slot of one that is dropped is used
 /// again.
 #[test]
 fn bound_functions_bring_their_chain() {
+    let Some(library) = library() else {
+        return;
+    };
     let closures = closures();
-    let code = library().symbol("add_chain").unwrap().cast();
+    let code = library.symbol("add_chain").unwrap().cast();
     let bind = |chain: usize| {
         // SAFETY: the library stays open, and the function takes any chain for a number.
         unsafe { closures.bind(code, core::ptr::without_provenance(chain)) }.unwrap()
@@ -62,7 +40,7 @@ fn bound_functions_bring_their_chain() {
         let code: extern "C" fn(i64) -> i64 = unsafe { core::mem::transmute(code) };
         code(1)
     };
-    let called = library().symbol("called").unwrap().cast();
+    let called = library.symbol("called").unwrap().cast();
     assert_eq!(call(called), 501);
     let bound = [500, 600, 700].map(bind);
     let chains = bound.each_ref().map(|bound| call(bound.code()));
@@ -73,15 +51,19 @@ fn bound_functions_bring_their_chain() {
     assert_eq!((rebound.code(), call(rebound.code())), (last, 801));
 }
 
-/// A variadic call, with al on x86-64, which counts two doubles. The suite `emission` has others.
+/// A variadic call, with al on System V of x86-64, which counts two doubles. The suite `emission`
+/// has others.
 #[test]
 fn ours_call_c_with_a_chain() {
+    let Some(library) = library() else {
+        return;
+    };
     let chain = 0x1234_5678_9abc_i64 as *const c_void;
     let sig = FnSig::new([Type::I64], Type::I64)
         .variadic()
-        .static_chain(&DataModel::LP64);
+        .static_chain(MODEL);
     let sig = sig.at_call([Type::F64, Type::F64]).unwrap();
-    let code = library().symbol("read_chain_and_al").unwrap().cast();
+    let code = library.symbol("read_chain_and_al").unwrap().cast();
     for settings in all_settings() {
         let mut invokers = Invokers::new(&settings).unwrap();
         let call = CallInterface::new(&mut invokers, &sig).unwrap();

@@ -4,13 +4,18 @@
 //! process runs in a child.
 
 pub(crate) mod kinds;
-#[cfg(target_arch = "x86_64")] // the machine that has LoweredFrame
+#[cfg(all(target_arch = "x86_64", unix))] // the machine that has LoweredFrame
 mod lowered;
+#[cfg(unix)] // Windows finds these callers without tables too, word by word
 mod many;
 mod nested;
+#[cfg(unix)] // `windows::handlers` has panics
 mod panics;
+#[cfg(unix)]
 mod step;
+#[cfg(unix)]
 mod unknown;
+#[cfg(unix)]
 mod valgrind;
-#[cfg(not(target_arch = "riscv64"))] // whose `preserve_all` Cranelift compiles with vectors alone
+#[cfg(all(unix, not(target_arch = "riscv64")))] // without tables, or with vectors alone
 mod vectors;

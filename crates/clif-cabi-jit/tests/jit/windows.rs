@@ -1,5 +1,5 @@
 //! Windows itself: its memory, its unwinder, its C library. `CABI_WINDOWS_DLL` names the DLL of
-//! windows.cc, because no compiler starts under wine. Modules of other systems compile shared
+//! windows.cc and of other modules' text, because no compiler starts under wine. Modules of other systems compile shared
 //! objects of ELF as they run, read `/proc`, or catch SIGSEGV.
 
 mod handlers;
@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use crate::common::*;
+pub(crate) use handlers::bind_cxx;
 
 #[link(name = "kernel32")]
 unsafe extern "system" {

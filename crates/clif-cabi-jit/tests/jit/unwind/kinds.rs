@@ -6,6 +6,7 @@ use clif_cabi_jit::clif_cabi::cabi::X86_64_WIN64;
 
 use crate::common::*;
 
+#[cfg(unix)]
 pub(crate) const TEXT: &str = include_str!("kinds.cc");
 
 /// Returns the functions of the C++ file, and how a call of them is made.
@@ -15,10 +16,7 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
     let sig = |params: &[Type], result| FnSig::new([&[Type::I32], params].concat(), result);
     let mut list = vec![
         ("scalar", sig(&[], Type::I32)),
-        (
-            "chained",
-            sig(&[], Type::I32).static_chain(&DataModel::LP64),
-        ),
+        ("chained", sig(&[], Type::I32).static_chain(MODEL)),
         ("registers", sig(&[pair()], pair())),
         ("memory", sig(&[big(), Type::F64], big())),
         // More words than registers, on each machine.
@@ -43,7 +41,7 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
         let vector = sig(std::slice::from_ref(&v4), v4.clone());
         list.push(("vector", vector.features(VectorLevel::Avx)));
     }
-    if cfg!(target_arch = "x86_64") {
+    if cfg!(all(target_arch = "x86_64", unix)) {
         let words = [
             Type::F64,
             Type::I64,
@@ -62,10 +60,11 @@ pub(crate) fn kinds() -> Vec<(&'static str, FnSig)> {
     list
 }
 
+/// Checks whether functions with vectors of 32 bytes are among the kinds.
 pub(crate) fn has_avx() -> bool {
-    #[cfg(target_arch = "x86_64")]
+    #[cfg(all(target_arch = "x86_64", unix))]
     let has = std::arch::is_x86_feature_detected!("avx");
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(not(all(target_arch = "x86_64", unix)))]
     let has = false;
     has
 }
@@ -95,7 +94,7 @@ pub(crate) type Steps = fn(StubStep) -> Vec<StubStep>;
 
 /// Returns the function that [`define_shim`] defines for a call through an address without a
 /// handler. Its stubs have the steps that `steps` gives in the place of each step.
-#[cfg(target_arch = "x86_64")] // for stubs that no other machine has
+#[cfg(all(target_arch = "x86_64", unix))] // for stubs that no other machine has
 pub(crate) fn shim(engine: &mut Engine, callee: (&str, &FnSig), steps: Steps) -> Shim {
     let id = define_shim(engine, callee, Form::default(), steps);
     engine.finalize().unwrap();
@@ -199,11 +198,26 @@ fn try_call(
     results
 }
 
+#[cfg(unix)]
 pub(crate) fn build(name: &str, (cxx, flags): &(&str, Vec<&str>)) -> Library {
     // clang passes vectors in registers that all functions of the file may use.
     let avx = if has_avx() { "-mavx" } else { "-w" };
     let flags = [flags, &["-w", "-Wno-psabi", avx][..]].concat();
     library(cxx, &flags, name, TEXT)
+}
+
+/// Returns the library of each compiler, with the compiler's name.
+#[cfg(unix)]
+pub(crate) fn libraries(name: &str) -> Vec<(&'static str, Library)> {
+    let built = |cxx: (_, _)| (cxx.0, build(name, &cxx));
+    cxx_compilers().into_iter().map(built).collect()
+}
+
+/// Returns the DLL, which has the C++ text too.
+#[cfg(windows)]
+pub(crate) fn libraries(_: &str) -> Vec<(&'static str, Library)> {
+    let dll = crate::windows::dll().map(|dll| ("mingw", dll));
+    dll.into_iter().collect()
 }
 
 pub(crate) type Shim =
@@ -275,8 +289,7 @@ fn thrown_through_invokers(engine: &Engine, settings: &Settings) {
 
 #[test]
 fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
-    for compiler in cxx_compilers() {
-        let library = build("unwind_kinds", &compiler);
+    for (compiler, library) in libraries("unwind_kinds") {
         // Slower by far.
         let n_settings = if child_task().is_some() {
             1
@@ -286,19 +299,21 @@ fn every_kind_of_call_lets_exceptions_through_and_catches_them() {
         for settings in all_settings().into_iter().take(n_settings) {
             let mut engine = Engine::new(&settings.clone().personality(gxx())).unwrap();
             engine.add_library(&library);
+            #[cfg(windows)]
+            crate::windows::bind_cxx(&mut engine, &library);
             thrown_through_invokers(&engine, &settings);
             let shims = all_shims(&mut engine);
             engine.finalize().unwrap();
             for (name, id, Form { catches, .. }) in shims {
-                let label = format!("{} {}", compiler.0, engine.code(id).unwrap().name());
+                let label = format!("{compiler} {}", engine.code(id).unwrap().name());
                 let caught = thrown(&engine, id, name, &label);
                 assert_eq!(caught, if catches { 1 } else { 1007 }, "{label}");
             }
-            // On x86-64 stubs with frames were on the stack: of arguments that are aligned, and of
-            // vectors.
+            // On System V of x86-64 stubs with frames were on the stack: of arguments that are
+            // aligned, and of vectors.
             let framed = stubs_of(engine.declarations())
                 .filter(|(_, stub)| stub.steps().contains(&StubStep::Frame));
-            assert!(framed.count() >= 2 || cfg!(not(target_arch = "x86_64")));
+            assert!(framed.count() >= 2 || cfg!(any(not(target_arch = "x86_64"), windows)));
         }
     }
 }

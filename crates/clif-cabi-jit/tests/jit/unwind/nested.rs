@@ -23,7 +23,11 @@ fn signatures(model: &DataModel) -> Vec<(&'static str, FnSig)> {
     };
     // Arguments take the registers of integers, then those of floats too, and then the stack. A
     // stub brings the chain in a vector register, or on the stack.
-    let n_free = if cfg!(target_arch = "x86_64") { 4 } else { 6 };
+    let n_free = match (cfg!(windows), cfg!(target_arch = "x86_64")) {
+        (true, _) => 2,
+        (_, true) => 4,
+        _ => 6,
+    };
     let mut list = vec![
         ("plain", outer(vec![])),
         ("chain", chained(0, 0)),
@@ -106,4 +110,22 @@ fn with_wide(
     let slot = builder.ins().stack_addr(I64, slot, 0);
     let args = [Arg::memory(slot), Arg::value(g)];
     lower.call(engine, builder, &takes, &args, Ret::Value)
+}
+
+/// Exceptions pass functions of each signature, and their stubs. Elsewhere `step` has them too.
+#[cfg(windows)]
+#[test]
+fn exceptions_pass_functions_that_cxx_calls() {
+    for (_, library) in super::kinds::libraries("") {
+        for settings in all_settings() {
+            let mut engine = Engine::new(&settings).unwrap();
+            engine.add_library(&library);
+            let outer = nested(&mut engine);
+            // SAFETY: as the C++ text declares it.
+            let caught_of: extern "C" fn(Outer) -> c_int = unsafe { symbol(&engine, "caught_of") };
+            for (name, code) in outer {
+                assert_eq!(caught_of(code), 1005, "{name}");
+            }
+        }
+    }
 }

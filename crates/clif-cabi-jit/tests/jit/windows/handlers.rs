@@ -93,15 +93,21 @@ fn callers<const N: usize>(
 
 /// Returns an engine with the functions of `dll`.
 fn cxx(dll: &Library, personality: Personality, level: OptLevel) -> Engine {
-    #[repr(C)]
-    struct NamedAddress(*const c_char, *const u8);
     let settings = Settings::default()
         .opt_level(level)
         .personality(personality);
     let mut engine = Engine::new(&settings).unwrap();
     engine.add_library(dll);
     engine.bind("note", note as *const u8).unwrap();
-    let all = engine
+    bind_cxx(&mut engine, dll);
+    engine
+}
+
+/// Binds the names of the C++ library in `dll`.
+pub(crate) fn bind_cxx(engine: &mut Engine, dll: &Library) {
+    #[repr(C)]
+    struct NamedAddress(*const c_char, *const u8);
+    let all = dll
         .symbol("cxx_symbols")
         .unwrap()
         .cast::<[NamedAddress; 6]>();
@@ -111,7 +117,6 @@ fn cxx(dll: &Library, personality: Personality, level: OptLevel) -> Engine {
         let name = unsafe { CStr::from_ptr(*name) };
         engine.bind(name.to_str().unwrap(), *address).unwrap();
     }
-    engine
 }
 
 fn gnu() -> Personality {
