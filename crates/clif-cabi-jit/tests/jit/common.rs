@@ -45,8 +45,10 @@ pub(crate) use clif_cabi_jit::{
 pub(crate) use children::{CHILD, aborts, again, alone, child_task};
 
 /// Model of C's types on this system.
-pub(crate) const MODEL: &DataModel =
-    [&DataModel::LP64, &DataModel::LLP64_GNU][cfg!(windows) as usize];
+pub(crate) const MODEL: &DataModel = match cfg!(windows) {
+    true => &DataModel::LLP64_GNU,
+    false => &DataModel::LP64,
+};
 
 pub(crate) fn engine() -> Engine {
     Engine::new(&Settings::default()).unwrap()
@@ -349,8 +351,11 @@ pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
 
 /// Returns the personality of C++; handlers of tag 0 are cleanups.
 pub(crate) fn gxx() -> Personality {
-    let names = ["__gxx_personality_v0", "__gxx_personality_seh0"];
-    Personality::new(names[usize::from(cfg!(windows))]).cleanup(0)
+    let name = match cfg!(windows) {
+        true => "__gxx_personality_seh0",
+        false => "__gxx_personality_v0",
+    };
+    Personality::new(name).cleanup(0)
 }
 
 /// Returns `CC`, or else `cc` of this target.
