@@ -4,16 +4,17 @@
 
 use std::collections::BTreeSet;
 
-use cabi::{Convention, FnAbi, FnSig, VectorLevel};
+use cabi::{Convention, FnAbi, FnSig, VectorLevel, X86_64_WIN64};
 use cabi_verify::build::{ProgramTarget, Reference};
-use cabi_verify::case::Subject;
+use cabi_verify::case::{Case, Subject};
+use cabi_verify::corpus::Block;
 use cabi_verify::probe::{Emission, EmittedFacts, Probe, SETTINGS};
 use cabi_verify::processor;
 use cabi_verify::threads::{at_once, in_threads};
 use cabi_verify::verify::units::Mistake;
 
 use super::conventions::mutations;
-use crate::corpus::{OTHERS, SYSV};
+use crate::corpus::{OTHERS, SYSV, read_blocks};
 use crate::mutants::{self, Mutant};
 use crate::signatures::{LEVELS, Signature, here, of_level, signatures};
 use crate::suite::{Result, Suite};
@@ -21,6 +22,9 @@ use crate::suite::{Result, Suite};
 mod flags;
 mod own;
 mod x18;
+
+/// Block that is no C for mingw: a bit-field of `long` has 64 bits.
+const OF_LINUX: &str = "win64-bit-fields-alone-result-gcc";
 
 /// Number of settings of each signature.
 const EVERY: usize = SETTINGS.len();
@@ -39,7 +43,9 @@ struct Part<'a> {
 }
 
 pub(super) fn run(suite: &mut Suite) -> Result<()> {
-    let subjects = suite.corpus(&[&SYSV[..], &OTHERS].concat())?;
+    let mut subjects = suite.corpus(&[&SYSV[..], &OTHERS].concat())?;
+    let of_mingw = for_mingw(&subjects, suite);
+    subjects.extend(of_mingw);
     let mut targets = Vec::new();
     match Reference::of_machine() {
         Ok(linker) => targets.push(ProgramTarget::x86_64_linux(&linker)),
@@ -59,6 +65,32 @@ pub(super) fn run(suite: &mut Suite) -> Result<()> {
         let probe = Probe::of_target(target)?;
         of_corpus((target, &probe), &subjects, suite)
     })
+}
+
+/// Returns the blocks of x64 Windows, read again as C text for mingw: those of `ms_abi` on Linux,
+/// and clang's for MSVC.
+fn for_mingw(subjects: &[Subject], suite: &mut Suite) -> Vec<Subject> {
+    let is_win64 = |case: &Case| {
+        let convention = case.prototype.convention.or(case.target.convention());
+        convention == Some(&X86_64_WIN64)
+    };
+    let of_windows = subjects.iter().filter(|one| one.cases.iter().all(is_win64));
+    let of_windows = of_windows.filter(|one| one.block.name != OF_LINUX);
+    let blocks = of_windows.map(|one| Block {
+        name: format!("mingw-{}", one.block.name),
+        target: "x86_64-pc-windows-gnu".to_owned(),
+        ..one.block.clone()
+    });
+    let blocks: Vec<Block> = blocks.collect();
+    let mut read = Vec::new();
+    let subjects = read_blocks(&blocks.iter().collect::<Vec<_>>());
+    for (block, subject) in blocks.iter().zip(subjects) {
+        match subject {
+            Ok(subject) => read.push(subject),
+            Err(why) => (suite.report).outcome("emission", &block.name, Err(why.to_string())),
+        }
+    }
+    read
 }
 
 fn of_corpus(
