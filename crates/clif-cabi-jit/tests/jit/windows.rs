@@ -1,6 +1,6 @@
 //! Windows itself: its memory, its unwinder, its C library. `CABI_WINDOWS_DLL` names the DLL of
-//! windows.cc and of other modules' text, because no compiler starts under wine. Modules of other systems compile shared
-//! objects of ELF as they run, read `/proc`, or catch SIGSEGV.
+//! windows.cc and of other modules' text, because no compiler starts under wine. Modules of other
+//! systems compile shared objects of ELF as they run, read `/proc`, or catch SIGSEGV.
 
 mod handlers;
 
