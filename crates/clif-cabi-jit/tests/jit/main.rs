@@ -23,9 +23,9 @@ mod interface;
 mod lifetime;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod preserve_all;
-#[cfg(any(target_os = "linux", windows))]
+#[cfg(any(target_os = "linux", all(windows, target_env = "gnu")))]
 mod static_chain;
-#[cfg(any(target_os = "linux", windows))]
+#[cfg(any(target_os = "linux", all(windows, target_env = "gnu")))]
 mod unwind;
 mod uses;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
