@@ -351,11 +351,8 @@ pub(crate) fn cxx_compilers() -> Vec<(&'static str, Vec<&'static str>)> {
 
 /// Returns the personality of C++; handlers of tag 0 are cleanups.
 pub(crate) fn gxx() -> Personality {
-    let name = match cfg!(windows) {
-        true => "__gxx_personality_seh0",
-        false => "__gxx_personality_v0",
-    };
-    Personality::new(name).cleanup(0)
+    let kind = if cfg!(windows) { "seh0" } else { "v0" };
+    Personality::new(&format!("__gxx_personality_{kind}")).cleanup(0)
 }
 
 /// Returns `CC`, or else `cc` of this target.

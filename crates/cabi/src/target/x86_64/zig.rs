@@ -49,7 +49,8 @@ const WIDEST: u32 = 32;
 ///
 /// let sig = FnSig::new([Type::BF16], Type::VOID).convention(&zig::AUTO);
 /// let refused = FnAbi::new(&sig, &Target::X86_64_LINUX);
-/// assert_eq!(refused.unwrap_err().to_string(), "__bf16: Zig does not have this type (zig-auto on x86_64-unknown-linux-gnu)");
+/// let why = "__bf16: Zig does not have this type (zig-auto on x86_64-unknown-linux-gnu)";
+/// assert_eq!(refused.unwrap_err().to_string(), why);
 /// # Ok::<(), cabi::Error>(())
 /// ```
 pub static AUTO: Convention = Convention {
