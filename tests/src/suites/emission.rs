@@ -75,7 +75,7 @@ fn for_mingw(subjects: &[Subject], suite: &mut Suite) -> Vec<Subject> {
         convention == Some(&X86_64_WIN64)
     };
     let of_windows = subjects.iter().filter(|one| one.cases.iter().all(is_win64));
-    let of_windows = of_windows.filter(|one| one.block.name != OF_LINUX);
+    let of_windows = of_windows.filter(|one| !one.cases.is_empty() && one.block.name != OF_LINUX);
     let blocks = of_windows.map(|one| Block {
         name: format!("mingw-{}", one.block.name),
         target: "x86_64-pc-windows-gnu".to_owned(),
