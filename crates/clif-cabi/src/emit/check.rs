@@ -143,6 +143,9 @@ impl CValue<'_> {
     ) -> Result<(), LowerError> {
         let no_form = |form: &str| Err(self.error(memory_or(self.parts, "Arg"), form.into()));
         match (arg, self.mode) {
+            (Arg::Value(_), PassMode::Ignore) if *self.ty == cabi::Type::VOID => {
+                Err(self.error("nothing".into(), "Arg::Value".into()))
+            }
             (_, PassMode::Ignore) => Ok(()),
             (Arg::Memory { base, .. }, _) => address(dfg, *base, self, self.ty),
             (Arg::Value(value), PassMode::Parts | PassMode::Indirect { .. }) => {

@@ -131,11 +131,11 @@ impl Entry {
     ) -> Result<(), LowerError> {
         let result = self.result_of(builder)?;
         let value = match (result.mode, value) {
-            (PassMode::Ignore, _) => {
+            (_, Some(value)) => value,
+            (PassMode::Ignore, None) => {
                 builder.ins().return_(&[]);
                 return Ok(());
             }
-            (_, Some(value)) => value,
             (_, None) => {
                 let expected = match result.single_type() {
                     Some(ty) => format!("Arg::Value of {ty}"),
