@@ -91,7 +91,7 @@ impl fmt::Display for HeaderError {
             Self::NoLibclang { searched } => write!(
                 f,
                 "cannot find libclang, which reads C headers: install it (Debian and Ubuntu: apt-get install \
-                 libclang1-19 libclang-common-19-dev; Fedora: dnf install clang-libs; macOS: brew install llvm) or set LIBCLANG_PATH to its directory ({searched})"
+                 libclang1-19 libclang-common-19-dev; Fedora: dnf install clang-libs; macOS: brew install llvm; Windows: winget install LLVM.LLVM) or set LIBCLANG_PATH to its directory ({searched})"
             ),
             Self::OldLibclang { path } => {
                 let path = path.display();

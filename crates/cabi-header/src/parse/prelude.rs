@@ -22,8 +22,12 @@ use cabi::{BitFieldStyle, DataModel, LongDouble, RecordRules, Target, Type, Vect
 use crate::clang::{Cursor, Unit};
 use crate::parse::ignored::{self, IGNORED};
 
-/// The name under which the text is included; no real file has it.
-pub(crate) const NAME: &str = "/cabi-header/prelude.h";
+/// The name under which the text is included; no real file has it. On Windows a path without a
+/// drive is relative, and clang searches for it.
+pub(crate) const NAME: &str = match cfg!(windows) {
+    true => "C:/cabi-header/prelude.h",
+    false => "/cabi-header/prelude.h",
+};
 
 /// Returns the text of the prelude.
 pub(crate) fn text() -> String {
