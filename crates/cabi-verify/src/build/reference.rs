@@ -86,7 +86,8 @@ impl Reference {
     pub fn within(limit: Duration, command: &str) -> Result<Self, String> {
         let mut reference = Self::unasked(limit, command)?;
         reference.check_language()?;
-        reference.has_syntax_only = reference.check("int nothing;\n", &[]).is_ok();
+        // Without -c, `zig cc` first builds all libraries that a program needs.
+        reference.has_syntax_only = reference.check("int nothing;\n", &["-c"]).is_ok();
         let is_sanitizer = |word: &String| word.starts_with("-fsanitize");
         if !reference.has_syntax_only && !reference.command.iter().any(is_sanitizer) {
             // `zig cc` by itself has code at -O0 call a sanitizer between a call and the use of its
