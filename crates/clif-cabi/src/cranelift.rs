@@ -2,6 +2,16 @@
 //! releases. Nothing else in this crate knows the release. `docs/contributing.md` lists the work
 //! for a new release.
 
+#[cfg(not(any(
+    feature = "cranelift-0.132",
+    feature = "cranelift-0.133",
+    feature = "cranelift-0.134",
+    feature = "cranelift-0.135",
+    feature = "cranelift-0.136",
+    feature = "cranelift-0.137",
+)))]
+compile_error!("choose a release of Cranelift: a feature from cranelift-0.132 to cranelift-0.137");
+
 #[cfg(any(feature = "cranelift-0.132", feature = "cranelift-0.133"))]
 use codegen::ir::Value;
 #[cfg(feature = "cranelift-0.132")]
